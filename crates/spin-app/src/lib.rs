@@ -1,1 +1,3 @@
-//! See the package description.
+//! Spin application formats: `spin.toml`, the locked app, the OCI artifact in and out. No wasm engine.
+
+pub mod locked;
