@@ -1,3 +1,7 @@
-//! Spin apps on a local Kubernetes, with an inner loop that feels local.
+//! Parse, dispatch, exit code: nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    spinkube_dev::cli::main()
+}

@@ -1,0 +1,52 @@
+# The commands of this repository. `make up` and `make test` are all that a newcomer needs.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+CARGO_TARGET_DIR ?= $(CURDIR)/target
+export CARGO_TARGET_DIR
+RELEASE := $(CARGO_TARGET_DIR)/$(HOST)/release
+TOOL := dist/spinkube-dev
+
+.PHONY: help up down test unit e2e lint fmt dist engine programs generated twins bench-up clean
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+up: engine dist ## a cluster with a Spin app that answers; ends with its URL
+	@$(TOOL) up
+
+down: dist ## removes that cluster
+	@$(TOOL) down
+
+test: engine dist unit e2e ## unit tests, then end-to-end tests on a real cluster
+
+unit: ## tests that need no cluster
+	cargo test --release --workspace
+
+e2e: engine dist twins ## tests on a real cluster of their own, removed at the end
+	tests/run
+
+lint: ## rustfmt, clippy, shellcheck, generated files
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
+
+engine: ## a Docker engine, where none answers
+	@scripts/ensure-engine
+
+programs: engine
+	scripts/install-build-tools
+	cargo build --release --workspace --bins
+
+dist: programs ## the one file that a user downloads: dist/spinkube-dev
+	@scripts/dist "$(RELEASE)" "$(TOOL)"
+
+twins: engine ## the demos' container twins
+	for build in demos/*/container/build; do "$$build" >/dev/null; done
+
+bench-up: dist ## how long up, down, stop and start take, beside plain kind
+	tests/bench-up
+
+clean: ## what was built here (not the caches in ~/.cache)
+	rm -rf dist "$(CARGO_TARGET_DIR)"

@@ -1,0 +1,56 @@
+//! What is done to nodes through their containers: waiting for them, and images into their containerd.
+
+use std::time::Duration;
+
+use futures::future::try_join_all;
+
+use super::{
+    ClusterError,
+    provider::{Found, Node, Provider},
+};
+use crate::engine::docker::{
+    Docker, DockerError,
+    files::{Content, Upload},
+    image::Built,
+};
+
+/// Between two looks at containers that another program is about to create.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long a node's containerd may take to answer, in tenths of a second.
+const CONTAINERD_TENTHS: u32 = 600;
+
+/// Waits until the provider has started as many nodes as it was asked for. Never ends when it fails to: race it
+/// against the provider.
+pub async fn started(provider: &dyn Provider, cluster: &str, count: usize) -> Result<Found, ClusterError> {
+    loop {
+        if let Some(found) = provider.find(cluster).await? {
+            let running = found.nodes.iter().filter(|node| node.running).count();
+            if running >= count {
+                return Ok(found);
+            }
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Puts an image into the containerd of each node, where it isn't there yet.
+pub async fn import(docker: &Docker, nodes: &[Node], image: &Built) -> Result<(), ClusterError> {
+    try_join_all(nodes.iter().map(|node| import_one(docker, node, image))).await?;
+    Ok(())
+}
+
+async fn import_one(docker: &Docker, node: &Node, image: &Built) -> Result<(), DockerError> {
+    let has = format!("ctr -n k8s.io images ls -q name=={} | grep -q .", image.reference);
+    let ready = format!(
+        "i=0; until ctr version >/dev/null 2>&1; do i=$((i+1)); [ $i -lt {CONTAINERD_TENTHS} ] || exit 70; sleep 0.1; done"
+    );
+    if docker.exec(&node.name, &["sh", "-c", &format!("{ready}; {has}")]).await.is_ok() {
+        return Ok(());
+    }
+    let file = format!("/var/lib/spinkube-dev/{}.tar", image.reference.replace(['/', ':'], "-"));
+    let upload = Upload { path: &file, content: Content::File(&image.archive, 0o600) };
+    docker.upload(&node.name, &[upload]).await?;
+    let import = format!("{ready}; ctr -n k8s.io images import {file}; code=$?; rm -f {file}; exit $code");
+    docker.exec(&node.name, &["sh", "-c", &import]).await?;
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! Which image the nodes get: the user's choice, else the provider's own where it can be pulled, else one made here
+//! of packages by the recipe that this program carries (`node-image/`).
+
+use std::path::PathBuf;
+
+use bollard::query_parameters as query;
+use futures::TryStreamExt;
+use miette::Diagnostic;
+use thiserror::Error;
+
+use super::{
+    Engine,
+    command::{CommandError, Run},
+    docker::DockerError,
+    parts::{Parts, PartsError},
+};
+
+/// The default image of the pinned kind (its release notes), by digest so that a tag can't move under us.
+const KIND_DEFAULT: &str = "kindest/node";
+
+/// The node image can't be had.
+#[derive(Debug, Error, Diagnostic)]
+pub enum NodeImageError {
+    /// The recipe failed.
+    #[error("building the node image failed: {source}")]
+    #[diagnostic(help("the log file has all that was printed; run `spinkube-dev node-image build` again: it goes on where it stopped"))]
+    Build {
+        /// What the recipe said.
+        source: CommandError,
+    },
+    /// The recipe named no image.
+    #[error("the recipe of the node image ended without naming an image")]
+    #[diagnostic(help("run `spinkube-dev node-image build --output text` and read what it printed"))]
+    NoName,
+    /// The parts that the program carries.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Parts(#[from] PartsError),
+    /// The container engine.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Docker(#[from] DockerError),
+}
+
+/// The image that `up` uses when the user names none.
+pub async fn choose(engine: &Engine, parts: &Parts) -> Result<String, NodeImageError> {
+    if let Some(made_here) = present(engine, parts).await? {
+        return Ok(made_here);
+    }
+    if let Some(pulled) = pull(engine).await {
+        return Ok(pulled);
+    }
+    engine.events.notice("no node image can be pulled here: making one of packages (once, some minutes)");
+    build(engine, parts).await
+}
+
+/// Makes the image by the recipe, unless it is there.
+pub async fn build(engine: &Engine, parts: &Parts) -> Result<String, NodeImageError> {
+    let run = Run::new(recipe(parts)?).env("SPINKUBE_DEV_CACHE", &engine.paths.cache);
+    let lines = run.lines(|line| {
+        tracing::info!(target: "node-image", "{line}");
+        engine.events.progress("build the node image", line.trim());
+    });
+    let stdout = lines.await.map_err(|source| NodeImageError::Build { source })?;
+    stdout.into_iter().rfind(|line| !line.trim().is_empty()).ok_or(NodeImageError::NoName)
+}
+
+/// The recipe's image when it is in the engine.
+pub async fn present(engine: &Engine, parts: &Parts) -> Result<Option<String>, NodeImageError> {
+    let named = Run::new(recipe(parts)?).args(["--print-reference"]).output().await;
+    let reference = named.map_err(|source| NodeImageError::Build { source })?.pop().ok_or(NodeImageError::NoName)?;
+    Ok(engine.docker.has_image(&reference).await?.then_some(reference))
+}
+
+/// kind's own image, where a registry serves it. That none does is no error here.
+async fn pull(engine: &Engine) -> Option<String> {
+    let tag = format!("v{}", "1.36.1");
+    let reference = format!("{KIND_DEFAULT}:{tag}");
+    if engine.docker.has_image(&reference).await.ok()? {
+        return Some(reference);
+    }
+    let options = query::CreateImageOptionsBuilder::default().from_image(KIND_DEFAULT).tag(&tag).build();
+    let pulled = engine.docker.api().create_image(Some(options), None, None).try_for_each(|_| async { Ok(()) }).await;
+    match pulled {
+        Ok(()) => Some(reference),
+        Err(error) => {
+            tracing::info!(%error, "kind's own node image can't be pulled");
+            None
+        }
+    }
+}
+
+fn recipe(parts: &Parts) -> Result<PathBuf, PartsError> {
+    parts.path("node-image/build")
+}
