@@ -50,10 +50,7 @@ impl Config {
 
     /// For a process that runs guests: pool sizes from the environment (`SPIN_WASMTIME_POOLING`,
     /// `SPIN_MAX_INSTANCE_COUNT`, `SPIN_WASMTIME_*`) and the memory limit in bytes.
-    pub fn host(
-        environment: &HashMap<String, String>,
-        memory_limit: Option<u64>,
-    ) -> Result<Self, EngineError> {
+    pub fn host(environment: &HashMap<String, String>, memory_limit: Option<u64>) -> Result<Self, EngineError> {
         let pool = PoolSizes::from_environment(environment, memory_limit)?;
         Ok(Self { pool })
     }
@@ -85,11 +82,7 @@ pub fn compatibility_key() -> String {
             // Nothing can be compiled on such a machine, so no code will ever carry this key.
             Err(error) => error.to_string().hash(&mut hasher),
         }
-        format!(
-            "spinkube-{}-{NATIVE_FORMAT}-wasmtime-{WASMTIME}-{:016x}",
-            env!("CARGO_PKG_VERSION"),
-            hasher.finish()
-        )
+        format!("spinkube-{}-{NATIVE_FORMAT}-wasmtime-{WASMTIME}-{:016x}", env!("CARGO_PKG_VERSION"), hasher.finish())
     })
     .clone()
 }

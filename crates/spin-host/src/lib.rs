@@ -11,13 +11,23 @@
 //! - `trigger`: one module for each trigger type
 //! - `interface`: one module for each family of imports that guests may call
 //! - `variables`, `key_value`, `outbound`: what stands behind the interfaces
-//! - `runtime_config`: `runtime-config.toml`
+//! - [`runtime_config`]: `runtime-config.toml`
 
+mod app;
+mod interface;
+mod key_value;
+mod limits;
 mod nearest;
+mod outbound;
+mod output;
+mod tasks;
+mod trigger;
+mod variables;
 
 pub mod engine;
 pub mod host;
 pub mod native;
+pub mod runtime_config;
 pub mod settings;
 
 pub use host::{BindError, Bound, Host, LoadError};

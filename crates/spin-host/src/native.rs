@@ -26,10 +26,14 @@ const ELF_MAGIC: &[u8] = b"\x7fELF";
 #[derive(Debug, Error)]
 pub enum CompileError {
     /// Somebody ships native code where wasm belongs.
-    #[error("it is native code, not WebAssembly, and code is only trusted when this program compiled it; build and push the app's .wasm file")]
+    #[error(
+        "it is native code, not WebAssembly, and code is only trusted when this program compiled it; build and push the app's .wasm file"
+    )]
     Precompiled,
     /// Neither a module nor a component.
-    #[error("it is not WebAssembly (a .wasm file starts with `\\0asm`); check the component's `source` and push the app again")]
+    #[error(
+        "it is not WebAssembly (a .wasm file starts with `\\0asm`); check the component's `source` and push the app again"
+    )]
     NotWasm,
     /// A core module that can't become a component.
     #[error(transparent)]

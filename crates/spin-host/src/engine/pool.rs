@@ -89,8 +89,7 @@ impl PoolSizes {
                 .unwrap_or(DEFAULT_INSTANCES)
                 .clamp(FEWEST_INSTANCES, DEFAULT_INSTANCES)
         });
-        let instances = number(environment, COUNT)?
-            .map_or(fitting, |n| u32::try_from(n).unwrap_or(u32::MAX));
+        let instances = number(environment, COUNT)?.map_or(fitting, |n| u32::try_from(n).unwrap_or(u32::MAX));
         let mut overrides = HashMap::new();
         for name in SIZES {
             if let Some(value) = number(environment, name)? {
@@ -133,10 +132,7 @@ impl PoolSizes {
     }
 }
 
-fn number(
-    environment: &HashMap<String, String>,
-    name: &'static str,
-) -> Result<Option<u64>, PoolError> {
+fn number(environment: &HashMap<String, String>, name: &'static str) -> Result<Option<u64>, PoolError> {
     let Some(value) = environment.get(name) else { return Ok(None) };
     match value.parse::<u64>() {
         Ok(n) if n > 0 => Ok(Some(n)),

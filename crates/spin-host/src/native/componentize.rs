@@ -19,13 +19,17 @@ pub enum ComponentizeError {
     #[error("it is not valid WebAssembly: {0}; rebuild it")]
     Malformed(#[from] wasmparser::BinaryReaderError),
     /// Built by an SDK whose ABI this host doesn't speak.
-    #[error("it is a core module of an SDK that is too old ({found}); rebuild it with an SDK that uses wit-bindgen 0.5 or newer, or one that makes components (wasm32-wasip2)")]
+    #[error(
+        "it is a core module of an SDK that is too old ({found}); rebuild it with an SDK that uses wit-bindgen 0.5 or newer, or one that makes components (wasm32-wasip2)"
+    )]
     OldBindgen {
         /// What was found in the module.
         found: String,
     },
     /// Linked against a C library whose allocator corrupts memory under the adapter.
-    #[error("it was built with clang {0}, whose C library corrupts memory here; rebuild it with wasi-sdk 19 (clang 15.0.7) or newer")]
+    #[error(
+        "it was built with clang {0}, whose C library corrupts memory here; rebuild it with wasi-sdk 19 (clang 15.0.7) or newer"
+    )]
     OldClang(String),
     /// The encoder refused the module.
     #[error("this core module can't become a component: {0}; rebuild it with a current SDK")]
@@ -63,13 +67,7 @@ pub(super) fn componentize(wasm: &[u8]) -> Result<Cow<'_, [u8]>, ComponentizeErr
         return Ok(Cow::Borrowed(wasm));
     }
     let adapter = adapter(&module)?;
-    let encode = || {
-        ComponentEncoder::default()
-            .validate(true)
-            .module(wasm)?
-            .adapter(PREVIEW1, adapter)?
-            .encode()
-    };
+    let encode = || ComponentEncoder::default().validate(true).module(wasm)?.adapter(PREVIEW1, adapter)?.encode();
     encode().map(Cow::Owned).map_err(|error| ComponentizeError::Encode(format!("{error:#}")))
 }
 
@@ -132,8 +130,7 @@ fn inspect(wasm: &[u8]) -> Result<Module<'_>, ComponentizeError> {
                         for value in field.values {
                             let value = value?;
                             if value.name.starts_with("wit-bindgen") {
-                                module.bindgen =
-                                    Some(Bindgen { name: value.name, version: value.version });
+                                module.bindgen = Some(Bindgen { name: value.name, version: value.version });
                             } else if value.name == "clang" {
                                 module.clang = Some(value.version);
                             }
@@ -158,7 +155,7 @@ fn is_modern(version: &str) -> bool {
 
 fn is_bad_clang(version: &str) -> bool {
     let numbers = leading(version);
-    !numbers.is_empty() && numbers[..] < [15, 0, 7]
+    !numbers.is_empty() && numbers[..] < [15, 0, 7][..]
 }
 
 /// The dotted numbers that a version begins with.
@@ -179,7 +176,8 @@ mod tests {
     /// Appends a `producers` section with one `processed-by` entry.
     fn processed_by(mut wasm: Vec<u8>, name: &str, version: &str) -> Vec<u8> {
         let string = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
-        let body = [string("producers"), vec![1], string("processed-by"), vec![1], string(name), string(version)].concat();
+        let body =
+            [string("producers"), vec![1], string("processed-by"), vec![1], string(name), string(version)].concat();
         wasm.push(0);
         wasm.push(u8::try_from(body.len()).unwrap());
         wasm.extend(body);
@@ -213,8 +211,10 @@ mod tests {
 
     #[test]
     fn old_sdks_are_named() {
-        let old = core(r#"(module (func (export "handle-http-request")) (func (export "canonical_abi_realloc"))
-            (func (export "_start")))"#);
+        let old = core(
+            r#"(module (func (export "handle-http-request")) (func (export "canonical_abi_realloc"))
+            (func (export "_start")))"#,
+        );
         insta::assert_snapshot!(
             componentize(&processed_by(old.clone(), "wit-bindgen-rust", "0.2.0")).unwrap_err(),
             @"it is a core module of an SDK that is too old (wit-bindgen-rust 0.2.0); rebuild it with an SDK that uses wit-bindgen 0.5 or newer, or one that makes components (wasm32-wasip2)"
@@ -226,6 +226,11 @@ mod tests {
     fn versions() {
         assert!(is_modern("0.5.0") && is_modern("0.16.0") && is_modern("0.57.1"));
         assert!(!is_modern("0.4.0") && !is_modern("0.3") && !is_modern("1.0.0") && !is_modern("x"));
-        assert!(is_bad_clang("14.0.4") && is_bad_clang("15.0.6") && !is_bad_clang("15.0.7-wasi-sdk") && !is_bad_clang("unknown"));
+        assert!(
+            is_bad_clang("14.0.4")
+                && is_bad_clang("15.0.6")
+                && !is_bad_clang("15.0.7-wasi-sdk")
+                && !is_bad_clang("unknown")
+        );
     }
 }

@@ -1,0 +1,95 @@
+//! Key-value stores in `SQLite`. Contract: the table and file are Spin's, so stores survive a change of
+//! hosts.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::OptionalExtension;
+
+/// How long to wait for another process that writes to the same file.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
+    store TEXT NOT NULL,
+    key   TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (store, key)
+)";
+
+/// A database that opens on first use.
+pub(super) struct Database {
+    /// `None` is in memory.
+    path: Option<PathBuf>,
+    connection: Mutex<Option<Connection>>,
+}
+
+/// An open database.
+pub(super) struct Connection(rusqlite::Connection);
+
+impl Database {
+    pub(super) fn new(path: Option<PathBuf>) -> Self {
+        Self { path, connection: Mutex::new(None) }
+    }
+
+    /// Runs `work` alone on the connection.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        // A panic in `work` leaves SQLite's own state intact.
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = match &mut *connection {
+            Some(open) => open,
+            closed => closed.insert(self.open()?),
+        };
+        work(connection)
+    }
+
+    fn open(&self) -> rusqlite::Result<Connection> {
+        let connection = match &self.path {
+            Some(path) => rusqlite::Connection::open(path)?,
+            None => rusqlite::Connection::open_in_memory()?,
+        };
+        connection.busy_timeout(PATIENCE)?;
+        // Readers and the writer of the file don't wait for each other. (Answers with the mode.)
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.execute(SCHEMA, [])?;
+        Ok(Connection(connection))
+    }
+}
+
+impl Connection {
+    pub(super) fn get(&self, store: &str, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+        self.0
+            .prepare_cached("SELECT value FROM spin_key_value WHERE store = ?1 AND key = ?2")?
+            .query_row((store, key), |row| row.get(0))
+            .optional()
+    }
+
+    pub(super) fn set(&self, store: &str, key: &str, value: &[u8]) -> rusqlite::Result<()> {
+        self.0
+            .prepare_cached(
+                "INSERT INTO spin_key_value (store, key, value) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (store, key) DO UPDATE SET value = excluded.value",
+            )?
+            .execute((store, key, value))
+            .map(drop)
+    }
+
+    pub(super) fn delete(&self, store: &str, key: &str) -> rusqlite::Result<()> {
+        self.0
+            .prepare_cached("DELETE FROM spin_key_value WHERE store = ?1 AND key = ?2")?
+            .execute((store, key))
+            .map(drop)
+    }
+
+    pub(super) fn exists(&self, store: &str, key: &str) -> rusqlite::Result<bool> {
+        self.0.prepare_cached("SELECT 1 FROM spin_key_value WHERE store = ?1 AND key = ?2")?.exists((store, key))
+    }
+
+    pub(super) fn keys(&self, store: &str) -> rusqlite::Result<Vec<String>> {
+        self.0
+            .prepare_cached("SELECT key FROM spin_key_value WHERE store = ?1")?
+            .query_map([store], |row| row.get(0))?
+            .collect()
+    }
+}

@@ -1,0 +1,3 @@
+//! What starts components: one module for each trigger type.
+
+pub(crate) mod http;
