@@ -65,6 +65,8 @@ impl Error {
         match self {
             Self::Docker(error) if error.is_of_the_machine() => 3,
             Self::Cluster(error) if error.is_of_the_machine() => 3,
+            Self::App(error) if error.is_of_the_machine() => 3,
+            Self::App(AppError::Interrupted) => 130,
             Self::Host(_) => 3,
             Self::Usage { .. } => 2,
             Self::Interrupted => 130,

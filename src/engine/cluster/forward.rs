@@ -131,6 +131,18 @@ pub async fn ensure(docker: &Docker, parts: &Parts, wanted: &Wanted<'_>) -> Resu
     Err(ClusterError::NoPort { from: *HOST_PORTS.start(), to: *HOST_PORTS.end(), purpose: "the app's URL" })
 }
 
+/// Starts the forwarders of a cluster that are stopped. One whose port was taken meanwhile stays as it is: the next
+/// deploy of its app finds another.
+pub async fn start_all(docker: &Docker, cluster: &str) -> Result<(), ClusterError> {
+    for stopped in list(docker, cluster).await?.iter().filter(|it| !it.running) {
+        match docker.start(&stopped.container).await {
+            Err(DockerError::PortTaken { .. }) => tracing::info!(port = stopped.port, app = stopped.app, "the port was taken"),
+            started => started?,
+        }
+    }
+    Ok(())
+}
+
 /// Removes the forwarder of an app; `false` when there was none.
 pub async fn remove(docker: &Docker, cluster: &str, namespace: &str, app: &str) -> Result<bool, ClusterError> {
     Ok(docker.remove(&name(cluster, namespace, app)).await?)
