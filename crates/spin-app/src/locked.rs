@@ -160,6 +160,7 @@ impl LockedApp {
     }
 
     /// Compact JSON, equal for equal apps. Version 1 is written only when a field needs it, so that old hosts run what they can.
+    #[allow(clippy::missing_panics_doc)] // it can't
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("string keys and plain values always serialise")
     }

@@ -22,7 +22,7 @@ pub use error::{Invalid, ManifestError};
 pub use model::{Application, Build, Component, FileMount, Located, Source, Trigger};
 
 use crate::locked::{LockedMap, Variable};
-use error::Problem;
+pub(crate) use error::{Problem, problem};
 
 /// The name that is looked for in a folder.
 pub const FILE_NAME: &str = "spin.toml";
@@ -93,8 +93,6 @@ impl Manifest {
         problem.at(&self.path, &self.text)
     }
 }
-
-pub(crate) use error::problem;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! Where the bytes of a component or file are.
 
+use std::path::{Path, PathBuf};
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -18,6 +20,18 @@ pub struct ContentRef {
     /// `sha256:<64 hex>` of the bytes: a layer of the artifact, or a file in one of its archives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+}
+
+impl ContentRef {
+    /// A file on this machine; the path must be absolute.
+    pub fn file(path: &Path) -> Self {
+        Self { source: url::Url::from_file_path(path).ok().map(String::from), ..Self::default() }
+    }
+
+    /// The file on this machine, if it is one.
+    pub fn file_path(&self) -> Option<PathBuf> {
+        url::Url::parse(self.source.as_deref()?).ok()?.to_file_path().ok()
+    }
 }
 
 /// The code of a component.

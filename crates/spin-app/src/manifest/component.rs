@@ -103,8 +103,8 @@ fn dependencies(table: &mut Reader<'_>) -> Result<Vec<Located<String>>, Problem>
 
 /// Checks `targets`: environments that the app was checked against, which mean nothing to a host.
 pub(super) fn targets(table: &mut Reader<'_>) -> Result<(), Problem> {
-    let Some(entry) = table.get("targets") else { return Ok(()) };
     const FORMS: &str = r#"a name such as "spin-up:3.3", { url = "..." } or { path = "..." }"#;
+    let Some(entry) = table.get("targets") else { return Ok(()) };
     for target in entry.elements("an array of environments")? {
         if target.node.as_str().is_none() {
             let mut form = target.table("the entry of `targets`", FORMS)?;

@@ -41,7 +41,11 @@ fn trigger_ids(raw: &[RawTrigger]) -> Result<Vec<String>, Problem> {
 }
 
 fn numbered(trigger_type: &str, taken: &HashSet<String>) -> String {
-    (1..).map(|n| format!("{trigger_type}-trigger{n}")).find(|id| !taken.contains(id)).unwrap_or_default()
+    let mut n = 1;
+    while taken.contains(&format!("{trigger_type}-trigger{n}")) {
+        n += 1;
+    }
+    format!("{trigger_type}-trigger{n}")
 }
 
 fn one(raw: RawTrigger, id: String, components: &mut Vec<Component>) -> Result<Trigger, Problem> {
@@ -78,5 +82,9 @@ fn inline_id(trigger_id: &str, several: bool, components: &[Component]) -> Strin
     if !several && Id::Kebab.matches(&natural) && !taken(&natural) {
         return natural;
     }
-    (1..).map(|n| format!("inline-component{n}")).find(|id| !taken(id)).unwrap_or_default()
+    let mut n = 1;
+    while taken(&format!("inline-component{n}")) {
+        n += 1;
+    }
+    format!("inline-component{n}")
 }
