@@ -18,7 +18,7 @@ const DEFAULT_FILE: &str = "sqlite_key_value.db";
 
 /// A store could not answer.
 #[derive(Debug, Error)]
-pub enum StoreError {
+pub(crate) enum StoreError {
     /// The database failed.
     #[error("the key-value store `{label}` failed: {source}")]
     Database {
@@ -93,7 +93,7 @@ impl Store {
     }
 
     pub(crate) async fn keys(&self) -> Result<Vec<String>, StoreError> {
-        self.run(|db, label| db.keys(label)).await
+        self.run(sqlite::Connection::keys).await
     }
 
     /// Runs on a thread that may block: a database file may be on a slow volume.

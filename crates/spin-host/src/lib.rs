@@ -11,7 +11,7 @@
 //! - `trigger`: one module for each trigger type
 //! - `interface`: one module for each family of imports that guests may call
 //! - `variables`, `key_value`, `outbound`: what stands behind the interfaces
-//! - [`runtime_config`]: `runtime-config.toml`
+//! - [`runtime_config`] reads `runtime-config.toml`
 
 mod app;
 mod interface;

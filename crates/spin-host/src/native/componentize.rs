@@ -39,7 +39,6 @@ pub enum ComponentizeError {
 /// What tells toolchains apart.
 #[derive(Default)]
 struct Module<'a> {
-    component: bool,
     /// Has a `component-type` section, which is where bindgen describes the world.
     world: bool,
     bindgen: Option<Bindgen<'a>>,
@@ -62,10 +61,9 @@ impl fmt::Display for Bindgen<'_> {
 
 /// Returns components as they are.
 pub(super) fn componentize(wasm: &[u8]) -> Result<Cow<'_, [u8]>, ComponentizeError> {
-    let module = inspect(wasm)?;
-    if module.component {
+    let Some(module) = inspect(wasm)? else {
         return Ok(Cow::Borrowed(wasm));
-    }
+    };
     let adapter = adapter(&module)?;
     let encode = || ComponentEncoder::default().validate(true).module(wasm)?.adapter(PREVIEW1, adapter)?.encode();
     encode().map(Cow::Owned).map_err(|error| ComponentizeError::Encode(format!("{error:#}")))
@@ -95,14 +93,12 @@ fn found(module: &Module<'_>) -> String {
     "no bindgen metadata and no `_start`".to_owned()
 }
 
-fn inspect(wasm: &[u8]) -> Result<Module<'_>, ComponentizeError> {
+/// `None` for components.
+fn inspect(wasm: &[u8]) -> Result<Option<Module<'_>>, ComponentizeError> {
     let mut module = Module::default();
     for payload in Parser::new(0).parse_all(wasm) {
         match payload? {
-            Payload::Version { encoding: Encoding::Component, .. } => {
-                module.component = true;
-                return Ok(module);
-            }
+            Payload::Version { encoding: Encoding::Component, .. } => return Ok(None),
             Payload::ExportSection(exports) => {
                 for export in exports {
                     let export = export?;
@@ -142,7 +138,7 @@ fn inspect(wasm: &[u8]) -> Result<Module<'_>, ComponentizeError> {
             _ => {}
         }
     }
-    Ok(module)
+    Ok(Some(module))
 }
 
 /// wit-bindgen 0.5 began the ABI that `wit-component` reads.

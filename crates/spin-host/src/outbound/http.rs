@@ -14,7 +14,7 @@ use super::allowed_hosts::component_of;
 /// Host name by which an app calls its own routes.
 const ITSELF: &str = "self.alt";
 /// How long a component of the same app may take to begin its answer, unless the guest says so.
-const FIRST_BYTE: Duration = Duration::from_secs(600);
+const FIRST_BYTE: Duration = Duration::from_mins(10);
 
 /// What a request stays in the process for.
 #[derive(Debug, PartialEq, Eq)]

@@ -83,7 +83,7 @@ pub(super) fn check_rest(root: &Table<'_>) -> Result<(), RuntimeConfigError> {
             ));
         }
     }
-    for tls in root.list("client_tls")? {
+    if let Some(tls) = root.list("client_tls")?.first() {
         tls.keys_within(&CLIENT_TLS)?;
         return Err(super::not_offered("`client_tls`".to_owned(), "remove it"));
     }

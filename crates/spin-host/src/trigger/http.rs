@@ -34,8 +34,8 @@ use routes::Routes;
 use static_response::StaticResponse;
 use well_known::WellKnown;
 
-pub use config::ConfigError;
-pub use handler::HandlerError;
+use config::ConfigError;
+use handler::HandlerError;
 
 /// Trigger type in locked apps.
 pub(crate) const TYPE: &str = "http";

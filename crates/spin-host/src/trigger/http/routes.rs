@@ -1,6 +1,6 @@
 //! Which route a path belongs to.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use http::HeaderValue;
 use routefinder::{RouteSpec, Router, Segment};
@@ -139,14 +139,16 @@ fn path_info(rest: &str, path: &str) -> String {
 
 /// Clients send paths percent-encoded.
 fn encode(route: &str) -> String {
-    route.bytes().fold(String::with_capacity(route.len()), |mut encoded, byte| {
+    let mut encoded = String::with_capacity(route.len());
+    for byte in route.bytes() {
         if byte.is_ascii() {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            // Writing to a string can't fail.
+            let _ = write!(encoded, "%{byte:02X}");
         }
-        encoded
-    })
+    }
+    encoded
 }
 
 /// Refuses what the router accepts and then can't match.
