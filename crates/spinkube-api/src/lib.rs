@@ -15,6 +15,7 @@ pub mod quantity;
 pub mod runtime_config;
 pub mod spin_app;
 
+pub use contract::RUNTIME_CLASS;
 pub use crd::crds;
 pub use executor::{DeploymentConfig, OtelConfig, SpinAppExecutor, SpinAppExecutorSpec};
 pub use spin_app::{
