@@ -10,7 +10,7 @@ use futures::future::try_join_all;
 
 use super::{
     Engine, Error, Result,
-    app::{self, DeployOptions, Source},
+    app::{self, DeployOptions, Prepared, Source},
     cluster::{
         self, Cluster, ClusterError, client_for,
         intent::{Intent, Owner},
@@ -80,7 +80,7 @@ pub async fn up(engine: &Engine, request: &Request) -> Result<()> {
             create(engine, provider.as_ref(), &parts, source.as_ref(), request).await?
         }
     };
-    let apps = finish(engine, &parts, &ready, source.as_ref(), request).await?;
+    let apps = finish(engine, &parts, &ready, request).await?;
     events.emit(Event::UpFinished {
         seconds: began.elapsed().as_secs_f64(),
         cluster: ready.cluster.name.clone(),
@@ -109,6 +109,8 @@ struct Ready {
     unproven: Vec<Node>,
     /// Whether operator and executor are to be installed.
     install: bool,
+    /// The app, built and packed.
+    app: Option<Prepared>,
 }
 
 async fn situation(engine: &Engine, provider: &dyn Provider, name: &str) -> Result<Situation> {
@@ -166,13 +168,13 @@ async fn create(
         prepare_nodes(engine, parts, &found.nodes, &registry).await?;
         Ok::<_, Error>(found)
     });
-    let ((), found, ()) = tokio::try_join!(creation, node_work, prepare_app(engine, source, request))?;
+    let ((), found, app) = tokio::try_join!(creation, node_work, prepare_app(engine, source, request))?;
     intent.created = true;
     intent.write(&engine.paths, provider.name(), &request.name)?;
     let client = client_for(provider, &found).await?;
     wait_for_api(&client, &found.name, API_LIMIT).await?;
     let unproven = found.nodes.clone();
-    Ok(Ready { cluster: Cluster::new(found, client), registry, reused: false, unproven, install: true })
+    Ok(Ready { cluster: Cluster::new(found, client), registry, reused: false, unproven, install: true, app })
 }
 
 async fn reuse(
@@ -204,12 +206,12 @@ async fn reuse(
             registry
         }
     };
-    let (unproven, ()) = tokio::try_join!(
+    let (unproven, app) = tokio::try_join!(
         events.step("install the shim", prepare_nodes(engine, parts, &found.nodes, &registry)),
         prepare_app(engine, source, request),
     )?;
     let install = stamp.as_ref() != Some(&ours);
-    Ok(Ready { cluster: Cluster::new(found, client), registry, reused: true, unproven, install })
+    Ok(Ready { cluster: Cluster::new(found, client), registry, reused: true, unproven, install, app })
 }
 
 /// Puts into each node what it needs, and returns those whose shim is new.
@@ -229,10 +231,10 @@ async fn prepare_nodes(engine: &Engine, parts: &Parts, nodes: &[Node], registry:
     Ok(unproven)
 }
 
-async fn prepare_app(engine: &Engine, source: Option<&Source>, request: &Request) -> Result<()> {
+async fn prepare_app(engine: &Engine, source: Option<&Source>, request: &Request) -> Result<Option<Prepared>> {
     match source {
-        Some(source) => Ok(app::prepare(engine, source, &request.options).await?),
-        None => Ok(()),
+        Some(source) => Ok(Some(app::prepare(engine, source, &request.options).await?)),
+        None => Ok(None),
     }
 }
 
@@ -241,13 +243,15 @@ async fn finish(
     engine: &Engine,
     parts: &Parts,
     ready: &Ready,
-    source: Option<&Source>,
     request: &Request,
 ) -> Result<Vec<AppSummary>> {
     let events = &engine.events;
     let (cluster, client) = (&ready.cluster, &ready.cluster.client);
     if ready.registry.own {
         registry::announce(client, &ready.registry).await?;
+    }
+    if ready.install {
+        platform::install_base(client).await?;
     }
     let install = async {
         if ready.install {
@@ -264,14 +268,13 @@ async fn finish(
         }
         let probe = Source::prebuilt(parts.path("demo")?)?;
         let image = app::push_for_nodes(engine, &ready.registry.address, &probe).await?;
-        platform::wait_for_namespace(client).await?;
         let verify = async { Ok::<_, Error>(platform::verify_shim(client, &ready.unproven, &image).await?) };
         events.step("verify the shim", verify).await
     };
     let app = async {
         operator.await?;
-        let Some(source) = source else { return Ok(Vec::new()) };
-        let deploy = app::deploy(engine, cluster, &ready.registry.address, source, &request.options);
+        let Some(app) = &ready.app else { return Ok(Vec::new()) };
+        let deploy = app::deploy_prepared(engine, cluster, &ready.registry.address, app, &request.options);
         Ok::<_, Error>(vec![deploy.await?])
     };
     let dns = events.step("wait for DNS", async { Ok::<_, Error>(platform::wait_for_dns(client).await?) });

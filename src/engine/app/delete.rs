@@ -54,10 +54,9 @@ pub async fn delete(engine: &Engine, cluster: &Cluster, namespace: &str, name: &
     remove_secrets(&secrets, name).await?;
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
     let gone = async {
-        await_condition(apps.clone(), name, is_deleted(&uid)).await.map_err(|error| AppError::Api {
-            action: format!("watch {name}"),
-            reason: error.to_string(),
-        })?;
+        await_condition(apps.clone(), name, is_deleted(&uid))
+            .await
+            .map_err(|error| AppError::Api { action: format!("watch {name}"), reason: error.to_string() })?;
         no_pods(pods.clone(), name).await
     };
     match timeout(LIMIT, gone).await {
@@ -112,6 +111,7 @@ async fn remove_secrets(secrets: &Api<Secret>, app: &str) -> Result<bool, AppErr
 async fn still_there(pods: &Api<Pod>, namespace: &str, app: &str) -> AppError {
     let left = pods.list(&ListParams::default().labels(&format!("{APP_NAME_LABEL}={app}"))).await;
     let names: Vec<_> = left.map(|pods| pods.iter().map(ResourceExt::name_any).collect()).unwrap_or_default();
-    let waiting_for = if names.is_empty() { "its Deployment is left".to_owned() } else { format!("left are {}", names.join(", ")) };
+    let waiting_for =
+        if names.is_empty() { "its Deployment is left".to_owned() } else { format!("left are {}", names.join(", ")) };
     AppError::StillThere { app: app.into(), namespace: namespace.into(), seconds: LIMIT.as_secs(), waiting_for }
 }

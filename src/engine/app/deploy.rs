@@ -99,7 +99,11 @@ pub async fn deploy_prepared(
         }
         let rolled_out = rollout.finish(&spec, options.limit, |text| events.progress(&step, text));
         let url = async {
-            if app.serves_http { url::ensure(engine, cluster, namespace, name, owner).await.map(Some) } else { Ok(None) }
+            if app.serves_http {
+                url::ensure(engine, cluster, namespace, name, owner).await.map(Some)
+            } else {
+                Ok(None)
+            }
         };
         let ((), forwarder) = tokio::try_join!(rolled_out, url)?;
         secrets.remove_unused().await?;

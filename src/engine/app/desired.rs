@@ -73,11 +73,7 @@ pub(crate) fn spin_app(wanted: &Wanted<'_>) -> (SpinApp, String) {
         name: name.into(),
         value: String::new(),
         value_from: Some(EnvVarSource {
-            secret_key_ref: Some(SecretKeySelector {
-                name: variables_secret(app),
-                key: name.into(),
-                optional: None,
-            }),
+            secret_key_ref: Some(SecretKeySelector { name: variables_secret(app), key: name.into(), optional: None }),
             ..EnvVarSource::default()
         }),
     });
@@ -89,10 +85,9 @@ pub(crate) fn spin_app(wanted: &Wanted<'_>) -> (SpinApp, String) {
         replicas: wanted.replicas,
         enable_autoscaling: wanted.replicas.is_none(),
         variables,
-        runtime_config: wanted.runtime_config.then(|| RuntimeConfig {
-            load_from_secret: runtime_config_secret(app),
-            ..RuntimeConfig::default()
-        }),
+        runtime_config: wanted
+            .runtime_config
+            .then(|| RuntimeConfig { load_from_secret: runtime_config_secret(app), ..RuntimeConfig::default() }),
         ..SpinAppSpec::default()
     };
     if !wanted.config.is_empty() {

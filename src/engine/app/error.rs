@@ -4,12 +4,10 @@ use std::path::PathBuf;
 
 use kube::runtime::watcher;
 use miette::Diagnostic;
-use spin_app::manifest::ManifestError;
+use spin_app::{DownloadError, LockError, artifact::ArtifactError, manifest::ManifestError, registry::RegistryError};
 use thiserror::Error;
 
-use crate::engine::{
-    cluster::ClusterError, command::CommandError, docker::DockerError, parts::PartsError,
-};
+use crate::engine::{cluster::ClusterError, command::CommandError, docker::DockerError, parts::PartsError};
 
 /// An app can't be read, built, pushed, deployed, shown or removed.
 #[derive(Debug, Error, Diagnostic)]
@@ -23,7 +21,9 @@ pub enum AppError {
     },
     /// The argument is neither a folder nor an image.
     #[error("{given} is neither a folder with a spin.toml nor a full image reference")]
-    #[diagnostic(help("give a folder, or a reference with its registry, e.g. ghcr.io/you/app:v1 or localhost:5001/app:v1"))]
+    #[diagnostic(help(
+        "give a folder, or a reference with its registry, e.g. ghcr.io/you/app:v1 or localhost:5001/app:v1"
+    ))]
     NoSource {
         /// The argument.
         given: String,
@@ -34,7 +34,9 @@ pub enum AppError {
     Manifest(#[from] ManifestError),
     /// The name can't be one of an app in Kubernetes.
     #[error("the app's name {name} can't be used in Kubernetes: {reason}")]
-    #[diagnostic(help("change `name` in spin.toml to at most 52 lower-case letters, digits and dashes, a letter first"))]
+    #[diagnostic(help(
+        "change `name` in spin.toml to at most 52 lower-case letters, digits and dashes, a letter first"
+    ))]
     BadName {
         /// The name.
         name: String,
@@ -43,23 +45,12 @@ pub enum AppError {
     },
     /// Nothing in the manifest can be built.
     #[error("no component of {app} has a build command")]
-    #[diagnostic(help("add `[component.NAME.build]` with a `command` to spin.toml, or put the .wasm file in its place yourself"))]
+    #[diagnostic(help(
+        "add `[component.NAME.build]` with a `command` to spin.toml, or put the .wasm file in its place yourself"
+    ))]
     NothingToBuild {
         /// The app's name.
         app: String,
-    },
-    /// A component's file is not there and nothing makes it.
-    #[error("the component {component} of {app} has no {}", path.display())]
-    #[diagnostic(help("{cure}"))]
-    WasmMissing {
-        /// The app's name.
-        app: String,
-        /// The component's id.
-        component: String,
-        /// The file that `source` names.
-        path: PathBuf,
-        /// Which command to run, or what to add.
-        cure: String,
     },
     /// A build command failed.
     #[error("the build of {component} failed: `{command}`: {source}")]
@@ -128,42 +119,33 @@ pub enum AppError {
         /// Why.
         reason: String,
     },
+    /// A source or file that the manifest names is not as it should be.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Lock(#[from] LockError),
+    /// A component that is a URL can't be fetched.
+    #[error(transparent)]
+    Download(#[from] DownloadError),
     /// The app can't be made into an artifact.
-    #[error("{app} can't be packed: {reason}")]
-    #[diagnostic(help("`spinkube-dev build` makes its files anew"))]
+    #[error("{app} can't be packed: {source}")]
     Pack {
         /// The app's name.
         app: String,
-        /// Why; it names the file and the cure.
-        reason: String,
+        /// Why.
+        source: ArtifactError,
     },
     /// A registry did not take the artifact.
-    #[error("{reference} was not pushed: {reason}")]
-    #[diagnostic(help("{cure}"))]
-    PushRefused {
-        /// Where it should go.
-        reference: String,
-        /// The registry's answer.
-        reason: String,
-        /// What to do.
-        cure: String,
-    },
+    #[error("the app was not pushed: {0}")]
+    Push(RegistryError),
+    /// A reference can't be read.
+    #[error("the app can't be read: {0}")]
+    Read(RegistryError),
     /// What the reference names is something else.
     #[error("{reference} is no Spin app: {reason}")]
-    #[diagnostic(help("push one with `spinkube-dev push` or `spin registry push`, or deploy the app's folder"))]
     NotSpinApp {
         /// The reference.
         reference: String,
         /// What it is instead.
-        reason: String,
-    },
-    /// There is nothing under the reference.
-    #[error("{reference} can't be found: {reason}")]
-    #[diagnostic(help("check its spelling, and that it was pushed"))]
-    NotFound {
-        /// The reference.
-        reference: String,
-        /// The registry's answer.
         reason: String,
     },
     /// There is no registry to push to.
@@ -185,7 +167,9 @@ pub enum AppError {
     NoOperator,
     /// The executor that the app names is not there.
     #[error("{app} names the executor {executor}, which is not there: {message}")]
-    #[diagnostic(help("`spinkube-dev up` installs the executor; `kubectl get spinappexecutors -A` shows those there are"))]
+    #[diagnostic(help(
+        "`spinkube-dev up` installs the executor; `kubectl get spinappexecutors -A` shows those there are"
+    ))]
     MissingExecutor {
         /// The app's name.
         app: String,
@@ -213,7 +197,9 @@ pub enum AppError {
     },
     /// A node can't pull the image.
     #[error("the node can't pull {image} for {app}: {message}")]
-    #[diagnostic(help("check that it was pushed and that the node reaches its registry; a private registry needs an image pull secret"))]
+    #[diagnostic(help(
+        "check that it was pushed and that the node reaches its registry; a private registry needs an image pull secret"
+    ))]
     PullFailed {
         /// The app's name.
         app: String,
@@ -235,7 +221,9 @@ pub enum AppError {
     },
     /// The rollout did not come to an end in time.
     #[error("{app} is not rolled out after {seconds} s: {waiting_for}")]
-    #[diagnostic(help("it goes on in the cluster: `kubectl -n {namespace} describe pods -l core.spinkube.dev/app-name={app}` tells more, and `spinkube-dev deploy` again waits again"))]
+    #[diagnostic(help(
+        "it goes on in the cluster: `kubectl -n {namespace} describe pods -l core.spinkube.dev/app-name={app}` tells more, and `spinkube-dev deploy` again waits again"
+    ))]
     Stuck {
         /// The app's name.
         app: String,
@@ -248,7 +236,9 @@ pub enum AppError {
     },
     /// The pods are ready and the URL does not answer.
     #[error("{app} runs, but {url} does not answer after {seconds} s: {last}")]
-    #[diagnostic(help("`spinkube-dev logs {app}` shows what the app says, `docker logs {container}` what the forwarder of this port says"))]
+    #[diagnostic(help(
+        "`spinkube-dev logs {app}` shows what the app says, `docker logs {container}` what the forwarder of this port says"
+    ))]
     NoAnswer {
         /// The app's name.
         app: String,
@@ -274,7 +264,9 @@ pub enum AppError {
     },
     /// The app's pods don't go.
     #[error("{app} is not gone after {seconds} s: {waiting_for}")]
-    #[diagnostic(help("`kubectl -n {namespace} get pods` shows what is left; `spinkube-dev delete` again waits again"))]
+    #[diagnostic(help(
+        "`kubectl -n {namespace} get pods` shows what is left; `spinkube-dev delete` again waits again"
+    ))]
     StillThere {
         /// The app's name.
         app: String,

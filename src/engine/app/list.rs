@@ -69,7 +69,9 @@ where
 pub(super) fn no_operator(action: impl Into<String>) -> impl FnOnce(kube::Error) -> AppError {
     let action = action.into();
     move |error| match &error {
-        kube::Error::Api(status) if status.code == 404 && status.details.as_ref().is_none_or(|it| it.name.is_empty()) => {
+        kube::Error::Api(status)
+            if status.code == 404 && status.details.as_ref().is_none_or(|it| it.name.is_empty()) =>
+        {
             AppError::NoOperator
         }
         _ => AppError::api(action)(error),
@@ -80,7 +82,9 @@ pub(super) fn no_operator(action: impl Into<String>) -> impl FnOnce(kube::Error)
 pub(super) fn no_such_app(name: &str, namespace: &str, apps: &[AppSummary]) -> AppError {
     let names: Vec<_> = apps
         .iter()
-        .map(|it| if it.namespace == namespace { it.name.clone() } else { format!("{} (in {})", it.name, it.namespace) })
+        .map(
+            |it| if it.namespace == namespace { it.name.clone() } else { format!("{} (in {})", it.name, it.namespace) },
+        )
         .collect();
     let known = if names.is_empty() {
         "there are no apps: `spinkube-dev deploy` makes one".to_owned()

@@ -22,12 +22,7 @@ use super::{
     AppError,
     list::{list, no_such_app, scoped},
 };
-use crate::engine::{
-    Engine,
-    bus::Events,
-    cluster::Cluster,
-    event::Event,
-};
+use crate::engine::{Engine, bus::Events, cluster::Cluster, event::Event};
 
 /// Bytes of a line that are shown; a guest may write without end.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -59,7 +54,8 @@ pub async fn logs(engine: &Engine, cluster: &Cluster, options: &LogOptions) -> R
         let everywhere = list(engine, cluster, None).await?;
         return Err(no_such_app(app, &options.namespace, &everywhere));
     }
-    let selector = options.app.as_ref().map_or_else(|| APP_NAME_LABEL.to_owned(), |app| format!("{APP_NAME_LABEL}={app}"));
+    let selector =
+        options.app.as_ref().map_or_else(|| APP_NAME_LABEL.to_owned(), |app| format!("{APP_NAME_LABEL}={app}"));
     let pods: Api<Pod> = scoped(&cluster.client, Some(&options.namespace));
     let reader = Reader { client: cluster.client.clone(), events: engine.events.clone(), options: options.clone() };
     if options.follow { reader.follow(pods, &selector).await } else { reader.once(&pods, &selector).await }
@@ -128,7 +124,8 @@ impl Reader {
                 }
                 None => return Err(AppError::Interrupted),
             };
-            let Some(run) = run_of(&pod).filter(|run| begun.get(&run.uid).is_none_or(|restarts| *restarts < run.restarts))
+            let Some(run) =
+                run_of(&pod).filter(|run| begun.get(&run.uid).is_none_or(|restarts| *restarts < run.restarts))
             else {
                 continue;
             };
@@ -157,10 +154,9 @@ impl Reader {
             Err(error) => return Err(refused()(error)),
         };
         let emit = |line: String| self.events.emit(Event::Log { app: app.clone(), pod: name.clone(), line });
-        lines(stream, emit).await.map_err(|error| AppError::Api {
-            action: format!("read the log of {name}"),
-            reason: error.to_string(),
-        })
+        lines(stream, emit)
+            .await
+            .map_err(|error| AppError::Api { action: format!("read the log of {name}"), reason: error.to_string() })
     }
 }
 
@@ -217,13 +213,18 @@ mod tests {
     async fn read(bytes: Vec<u8>) -> Vec<String> {
         let mut all = Vec::new();
         // Chunks of 7 bytes: lines begin and end anywhere in them.
-        lines(futures::io::BufReader::with_capacity(7, futures::io::Cursor::new(bytes)), |line| all.push(line)).await.unwrap();
+        lines(futures::io::BufReader::with_capacity(7, futures::io::Cursor::new(bytes)), |line| all.push(line))
+            .await
+            .unwrap();
         all
     }
 
     #[tokio::test]
     async fn lines_are_whole_and_bounded() {
-        assert_eq!(read(b"one\r\n\nlonger than a chunk\nend".to_vec()).await, ["one", "", "longer than a chunk", "end"]);
+        assert_eq!(
+            read(b"one\r\n\nlonger than a chunk\nend".to_vec()).await,
+            ["one", "", "longer than a chunk", "end"]
+        );
         let mut endless = vec![b'x'; 3 * LONGEST_LINE];
         endless.extend(b"\nnext\n\xff");
         let read = read(endless).await;

@@ -29,10 +29,8 @@ pub(crate) fn kubernetes(name: &str) -> Result<String, AppError> {
 /// An app's tag: its version where that can be one, else `latest`.
 pub(crate) fn tag(version: &str) -> &str {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-');
-    let valid = !version.is_empty()
-        && version.len() <= 128
-        && version.chars().all(allowed)
-        && !version.starts_with(['.', '-']);
+    let valid =
+        !version.is_empty() && version.len() <= 128 && version.chars().all(allowed) && !version.starts_with(['.', '-']);
     if valid { version } else { "latest" }
 }
 

@@ -65,9 +65,9 @@ impl Source {
 
 /// Whether the first part of a reference is a host, so that a mistyped folder is not taken for an image.
 fn names_a_registry(given: &str) -> bool {
-    given
-        .split_once('/')
-        .is_some_and(|(host, rest)| !rest.is_empty() && (host == "localhost" || host.trim_start_matches('.').contains(['.', ':'])))
+    given.split_once('/').is_some_and(|(host, rest)| {
+        !rest.is_empty() && (host == "localhost" || host.trim_start_matches('.').contains(['.', ':']))
+    })
 }
 
 #[cfg(test)]
@@ -87,7 +87,12 @@ mod tests {
         assert_eq!(from(Some("app"), dir.path()).unwrap(), manifest);
         assert_eq!(from(Some("app/spin.toml"), dir.path()).unwrap(), manifest);
         assert_eq!(from(None, &sub).unwrap(), manifest, "the nearest one upward");
-        for image in ["ghcr.io/a/b:v1", "localhost:5001/b", "localhost/b", "r.example/b@sha256:0000000000000000000000000000000000000000000000000000000000000000"] {
+        for image in [
+            "ghcr.io/a/b:v1",
+            "localhost:5001/b",
+            "localhost/b",
+            "r.example/b@sha256:0000000000000000000000000000000000000000000000000000000000000000",
+        ] {
             assert!(matches!(from(Some(image), dir.path()), Ok(Source::Image(_))), "{image}");
         }
         for typo in ["ap", "./ap", "../ap/x", "ap/src", "ghcr.io/", "ghcr.io/UPPER"] {

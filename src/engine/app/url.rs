@@ -66,9 +66,8 @@ pub(crate) async fn wait_for_answer(forwarder: &Forwarder) -> Result<(), AppErro
 pub async fn wait_for_all(engine: &Engine, cluster: &Cluster) -> Result<Vec<AppSummary>, AppError> {
     let apps = list::list(engine, cluster, None).await?;
     let forwarders = forward::list(&engine.docker, &cluster.name).await?;
-    let has_pods = |it: &&Forwarder| {
-        apps.iter().any(|app| app.name == it.app && app.namespace == it.namespace && app.desired > 0)
-    };
+    let has_pods =
+        |it: &&Forwarder| apps.iter().any(|app| app.name == it.app && app.namespace == it.namespace && app.desired > 0);
     let waits = forwarders.iter().filter(has_pods).map(|it| wait(it, START_LIMIT));
     for error in join_all(waits).await.into_iter().filter_map(Result::err) {
         let help = miette::Diagnostic::help(&error).map(|help| help.to_string());

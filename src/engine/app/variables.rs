@@ -134,7 +134,11 @@ mod tests {
     use super::*;
 
     fn declared() -> LockedMap<Variable> {
-        let with = |default: Option<&str>, secret| Variable { default: default.map(Into::into), secret, ..Variable::default() };
+        let with = |default: Option<&str>, secret| Variable {
+            default: default.map(Into::into),
+            secret,
+            ..Variable::default()
+        };
         [("greeting", with(Some("hi"), false)), ("user", with(None, false)), ("token", with(None, true))]
             .map(|(name, variable)| (name.to_owned(), variable))
             .into()
@@ -176,7 +180,10 @@ mod tests {
         assert_eq!(collected, values(&[("a", "x y"), ("b", "="), ("c", "flag"), ("d", "")]));
         let bad = Values::collect(&[], &["nothing".into()]).unwrap_err();
         assert_eq!(bad.to_string(), "the variable `nothing` is not NAME=VALUE");
-        assert_eq!(parse_env_file("a=1\nb", Path::new("e")).unwrap_err().to_string(), "e:2: this line is not NAME=VALUE");
+        assert_eq!(
+            parse_env_file("a=1\nb", Path::new("e")).unwrap_err().to_string(),
+            "e:2: this line is not NAME=VALUE"
+        );
     }
 
     proptest! {

@@ -6,7 +6,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use bollard::{
-    models::{ContainerCreateBody, ContainerSummary, ContainerSummaryStateEnum, HostConfig, PortBinding, RestartPolicy, RestartPolicyNameEnum},
+    models::{
+        ContainerCreateBody, ContainerSummary, ContainerSummaryStateEnum, HostConfig, PortBinding, RestartPolicy,
+        RestartPolicyNameEnum,
+    },
     query_parameters as query,
 };
 
@@ -136,7 +139,9 @@ pub async fn ensure(docker: &Docker, parts: &Parts, wanted: &Wanted<'_>) -> Resu
 pub async fn start_all(docker: &Docker, cluster: &str) -> Result<(), ClusterError> {
     for stopped in list(docker, cluster).await?.iter().filter(|it| !it.running) {
         match docker.start(&stopped.container).await {
-            Err(DockerError::PortTaken { .. }) => tracing::info!(port = stopped.port, app = stopped.app, "the port was taken"),
+            Err(DockerError::PortTaken { .. }) => {
+                tracing::info!(port = stopped.port, app = stopped.app, "the port was taken")
+            }
             started => started?,
         }
     }
@@ -183,7 +188,12 @@ async fn every(docker: &Docker) -> Result<Vec<Forwarder>, ClusterError> {
 }
 
 /// `None` when somebody took the port between the look and the start.
-async fn create(docker: &Docker, image: &str, wanted: &Wanted<'_>, port: u16) -> Result<Option<Forwarder>, ClusterError> {
+async fn create(
+    docker: &Docker,
+    image: &str,
+    wanted: &Wanted<'_>,
+    port: u16,
+) -> Result<Option<Forwarder>, ClusterError> {
     let container = name(wanted.cluster, wanted.namespace, wanted.app);
     let options = query::CreateContainerOptionsBuilder::default().name(&container).build();
     let created = docker.api().create_container(Some(options), body(image, wanted, port)).await;
@@ -265,7 +275,8 @@ mod tests {
 
     #[test]
     fn labels_tell_all_of_a_stopped_container() {
-        let wanted = Wanted { cluster: "c", network: "kind", namespace: "n", app: "a", target: "c-control-plane:30080".into() };
+        let wanted =
+            Wanted { cluster: "c", network: "kind", namespace: "n", app: "a", target: "c-control-plane:30080".into() };
         let body = body("image", &wanted, 8085);
         let summary = ContainerSummary {
             names: Some(vec![format!("/{}", name("c", "n", "a"))]),

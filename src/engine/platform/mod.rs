@@ -10,7 +10,7 @@ mod shim;
 mod stamp;
 
 pub use error::PlatformError;
-pub use operator::{image as operator_image, install as install_operator, wait as wait_for_operator};
+pub use operator::{image as operator_image, install as install_operator, install_base, wait as wait_for_operator};
 pub use probe::verify as verify_shim;
 pub use shim::{install as install_shim, installed as installed_shim};
 pub use stamp::{Stamp, read as read_stamp, write as write_stamp};

@@ -20,11 +20,12 @@ const CRDS: [(&str, &str); 2] = [
     ("operator/config/crd/spinapps.yaml", include_str!("../../../operator/config/crd/spinapps.yaml")),
     ("operator/config/crd/spinappexecutors.yaml", include_str!("../../../operator/config/crd/spinappexecutors.yaml")),
 ];
-const NAMESPACE_YAML: (&str, &str) =
-    ("operator/config/namespace.yaml", include_str!("../../../operator/config/namespace.yaml"));
-/// The executor comes before the webhooks that would judge it: nothing serves them yet.
-const REST: [(&str, &str); 5] = [
+const BASE: [(&str, &str); 2] = [
+    ("operator/config/namespace.yaml", include_str!("../../../operator/config/namespace.yaml")),
     ("operator/config/runtime-class.yaml", include_str!("../../../operator/config/runtime-class.yaml")),
+];
+/// The executor comes before the webhooks that would judge it: nothing serves them yet.
+const REST: [(&str, &str); 4] = [
     ("operator/config/executor.yaml", include_str!("../../../operator/config/executor.yaml")),
     ("operator/config/rbac.yaml", include_str!("../../../operator/config/rbac.yaml")),
     ("operator/config/operator.yaml", include_str!("../../../operator/config/operator.yaml")),
@@ -45,9 +46,16 @@ pub fn image(parts: &Parts) -> Result<Built, PlatformError> {
     Ok(image.build()?)
 }
 
-/// Applies CRDs, `RuntimeClass`, executor and operator. Does not wait for the operator.
+/// Applies what the other steps stand on: the operator's namespace and the `RuntimeClass`.
+pub async fn install_base(client: &Client) -> Result<(), PlatformError> {
+    for (name, yaml) in BASE {
+        apply::apply(client, &apply::objects(name, yaml)?).await?;
+    }
+    Ok(())
+}
+
+/// Applies CRDs, executor and operator. Does not wait for the operator.
 pub async fn install(client: &Client, image: &Built) -> Result<(), PlatformError> {
-    apply::apply(client, &apply::objects(NAMESPACE_YAML.0, NAMESPACE_YAML.1)?).await?;
     let mut crds = Vec::new();
     for (name, yaml) in CRDS {
         crds.extend(apply::objects(name, yaml)?);

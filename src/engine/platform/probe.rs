@@ -12,7 +12,7 @@ use kube::{
     runtime::wait::{await_condition, delete::delete_and_finalize},
 };
 use serde_json::json;
-use spinkube_api::RUNTIME_CLASS;
+use spinkube_api::contract::RUNTIME_CLASS;
 
 use super::PlatformError;
 use crate::engine::cluster::provider::Node;

@@ -1,69 +1,118 @@
 //! The builder container, for hosts whose Rust can't make wasm.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
-use crate::engine::{Engine, app::AppError, command::Run};
+use super::{Command, below};
+use crate::engine::{
+    Engine,
+    app::{AppError, parts},
+    command::Run,
+};
 
 const TARGETS: [&str; 3] = ["wasm32-wasip1", "wasm32-wasip2", "wasm32-wasi"];
 
-/// The scripts of the builder image, once it is there.
-#[derive(Debug, Clone)]
-pub(super) struct Scripts {
-    dir: PathBuf,
+/// What is known in one build: whether the builder image is there.
+pub(super) struct Builder<'a> {
+    engine: &'a Engine,
+    app: &'a str,
+    root: &'a Path,
+    scripts: Option<PathBuf>,
 }
 
-/// What is known so far in one build.
-#[derive(Debug, Default)]
-pub(super) struct Builder {
-    scripts: Option<Scripts>,
+/// A command in the builder container. The container is killed when this is dropped before it has ended: a client
+/// that is killed leaves its container running.
+pub(super) struct Container {
+    script: PathBuf,
+    root: PathBuf,
+    workdir: PathBuf,
+    line: String,
+    name: String,
+    running: bool,
 }
 
-impl Builder {
-    /// The builder when the command needs it: cargo for a wasm target that the host's Rust does not have.
-    pub(super) async fn for_command(
-        &mut self,
-        engine: &Engine,
-        app: &str,
-        command: &str,
-        output: Option<&Path>,
-        workdir: &Path,
-    ) -> Result<Option<Scripts>, AppError> {
-        let Some(target) = rust_target(command, output) else { return Ok(None) };
-        if has_target(target, workdir).await {
+impl<'a> Builder<'a> {
+    pub(super) fn new(engine: &'a Engine, app: &'a str, root: &'a Path) -> Self {
+        Self { engine, app, root, scripts: None }
+    }
+
+    /// The container when the command needs it: cargo for a wasm target that the host's Rust does not have.
+    pub(super) async fn for_command(&mut self, command: &Command) -> Result<Option<Container>, AppError> {
+        let Some(target) = rust_target(&command.line, command.output.as_deref()) else { return Ok(None) };
+        if has_target(target, &command.workdir).await {
             return Ok(None);
         }
-        if self.scripts.is_none() {
-            engine.events.notice(format!("the host's Rust has no {target}: building {app} in a container of packages"));
-            let parts = crate::engine::app::parts(engine).await?;
-            let scripts = Scripts { dir: parts.path("builder-image")? };
-            let step = format!("build {app}");
-            let made = Run::new(scripts.dir.join("build")).lines(|line| engine.events.progress(&step, line)).await;
-            made.map_err(|source| AppError::NoBuilder { target: target.into(), source })?;
-            self.scripts = Some(scripts);
+        let scripts = self.scripts(target).await?;
+        Ok(Some(Container::new(&scripts, self.root, command)))
+    }
+
+    async fn scripts(&mut self, target: &str) -> Result<PathBuf, AppError> {
+        if let Some(scripts) = &self.scripts {
+            return Ok(scripts.clone());
         }
-        Ok(self.scripts.clone())
+        let events = &self.engine.events;
+        events
+            .notice(format!("the host's Rust has no {target}: building {} in a container made of packages", self.app));
+        let scripts = parts(self.engine).await?.path("builder-image")?;
+        let step = format!("build {}", self.app);
+        let made = Run::new(scripts.join("build")).lines(|line| events.progress(&step, line)).await;
+        made.map_err(|source| AppError::NoBuilder { target: target.into(), source })?;
+        Ok(self.scripts.insert(scripts).clone())
     }
 }
 
-impl Scripts {
-    /// The command, in `workdir` of the app's folder as the container sees it.
-    pub(super) fn run(&self, root: &Path, workdir: &Path, command: &str) -> Run {
-        let run = Run::new(self.dir.join("run")).args([root]);
-        if workdir.as_os_str().is_empty() {
-            return run.args(["sh", "-c", command]);
+impl Container {
+    fn new(scripts: &Path, root: &Path, command: &Command) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self {
+            script: scripts.join("run"),
+            root: root.to_owned(),
+            workdir: below(&command.workdir, root).to_owned(),
+            line: command.line.clone(),
+            name: format!("spinkube-builder-{}-{number}", std::process::id()),
+            running: true,
         }
-        // The folder is an argument of its own: nothing in its name is taken for code.
-        let inside = format!("cd -- \"$1\" && {command}");
-        run.args(["sh".as_ref(), "-c".as_ref(), inside.as_ref(), "sh".as_ref(), workdir.as_os_str()])
+    }
+
+    /// The client that runs it.
+    pub(super) fn run(&self) -> Run {
+        Run::new(&self.script)
+            .args([self.root.as_os_str(), self.line.as_ref()])
+            .env("WORKDIR", &self.workdir)
+            .env("BUILDER_NAME", &self.name)
+    }
+
+    /// It came to its own end.
+    pub(super) fn ended(mut self) {
+        self.running = false;
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        if !self.running {
+            return;
+        }
+        let mut kill = std::process::Command::new("docker");
+        kill.args(["kill", &self.name]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // Nothing can be awaited here, and the runtime may be ending.
+        if let Err(error) = kill.spawn() {
+            tracing::warn!(%error, container = self.name, "the builder goes on");
+        }
     }
 }
 
 /// The wasm target of a cargo command: named in it, or in the path of what it makes.
-fn rust_target(command: &str, output: Option<&Path>) -> Option<&'static str> {
-    let is_cargo = command.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == "cargo");
+fn rust_target(line: &str, output: Option<&Path>) -> Option<&'static str> {
+    let is_cargo = line.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == "cargo");
     let output = output.and_then(Path::to_str).unwrap_or_default();
-    let names = |text: &str, target: &str| text.split(|it: char| !it.is_alphanumeric() && it != '-').any(|word| word == target);
-    TARGETS.into_iter().filter(|_| is_cargo).find(|target| names(command, target) || names(output, target))
+    let names =
+        |text: &str, target: &str| text.split(|it: char| !it.is_alphanumeric() && it != '-').any(|word| word == target);
+    TARGETS.into_iter().filter(|_| is_cargo).find(|target| names(line, target) || names(output, target))
 }
 
 /// Whether the Rust that cargo would use in a folder has the target. No Rust at all has none.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use globset::{GlobBuilder, GlobMatcher};
-use spin_app::manifest::Build;
+use spin_app::BuildStep;
 use walkdir::WalkDir;
 
 /// Folders that hold what builds write, and are large: never looked into for a pattern that does not name them.
@@ -15,14 +15,13 @@ const SKIPPED: [&str; 4] = [".git", "node_modules", "target", ".venv"];
 
 /// Missing, or older than the manifest or a watched file. A build that watches nothing always runs: only it knows
 /// what it reads.
-pub(super) fn is_stale(root: &Path, code: &Path, manifest: &Path, build: &Build) -> bool {
-    let Some(built) = modified(code) else { return true };
-    if build.watch.is_empty() || modified(manifest).is_none_or(|it| it > built) {
+pub(super) fn is_stale(step: &BuildStep, manifest: &Path) -> bool {
+    let Some(built) = step.output.as_deref().and_then(modified) else { return true };
+    if step.watch.is_empty() || modified(manifest).is_none_or(|it| it > built) {
         return true;
     }
-    let workdir = root.join(build.workdir.as_deref().unwrap_or_default());
-    build.watch.iter().any(|pattern| match Watched::new(pattern) {
-        Some(watched) => watched.any_newer(&workdir, built),
+    step.watch.iter().any(|pattern| match Watched::new(pattern) {
+        Some(watched) => watched.any_newer(&step.workdir, built),
         // A pattern that can't be understood can't tell that all is old either.
         None => true,
     })
@@ -48,7 +47,9 @@ impl Watched {
     fn any_newer(&self, workdir: &Path, than: SystemTime) -> bool {
         let top = workdir.join(&self.base);
         let enters = |it: &walkdir::DirEntry| {
-            it.depth() == 0 || !it.file_type().is_dir() || !it.file_name().to_str().is_some_and(|name| SKIPPED.contains(&name))
+            it.depth() == 0
+                || !it.file_type().is_dir()
+                || !it.file_name().to_str().is_some_and(|name| SKIPPED.contains(&name))
         };
         let files = WalkDir::new(&top).into_iter().filter_entry(enters).filter_map(Result::ok);
         files.filter(|it| !it.file_type().is_dir()).any(|it| {
@@ -83,12 +84,14 @@ mod tests {
 
         fn is_stale(&self, watch: &[&str]) -> bool {
             let root = self.0.path();
-            let build = Build {
-                command: vec!["make".into()],
-                workdir: Some("part".into()),
+            let step = BuildStep {
+                component: "part".into(),
+                commands: vec!["make".into()],
+                workdir: root.join("part"),
                 watch: watch.iter().map(|it| (*it).to_owned()).collect(),
+                output: Some(root.join("app.wasm")),
             };
-            is_stale(root, &root.join("app.wasm"), &root.join("spin.toml"), &build)
+            is_stale(&step, &root.join("spin.toml"))
         }
     }
 

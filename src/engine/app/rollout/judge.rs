@@ -49,19 +49,26 @@ pub(super) enum Kind {
 /// Judges the rollout of `app` to the spec with the hash `spec`. `is_news` tells whether an occurrence is younger
 /// than the rollout.
 pub(super) fn judge(app: &str, spec: &str, seen: &Observed, is_news: impl Fn(&str, &str) -> bool) -> Judgement {
-    let news = |kind: &'static str, name: Option<&str>| {
-        let of = seen.occurrences.iter().filter(move |it| it.involved_object.kind.as_deref() == Some(kind));
-        let of = of.filter(move |it| name.is_none_or(|name| it.involved_object.name.as_deref() == Some(name)));
-        of.filter(|it| is_news(&it.uid().unwrap_or_default(), &it.resource_version().unwrap_or_default()))
-    };
-    for occurrence in news("SpinApp", Some(app)) {
-        if occurrence.reason.as_deref() == Some("MissingExecutor") {
-            let message = occurrence.message.clone().unwrap_or_default();
-            return failed(Kind::MissingExecutor, None, "MissingExecutor", message);
+    let news: Vec<_> = seen
+        .occurrences
+        .iter()
+        .filter(|it| it.involved_object.kind.as_deref() == Some("SpinApp"))
+        .filter(|it| it.involved_object.name.as_deref() == Some(app))
+        .filter(|it| is_news(&it.uid().unwrap_or_default(), &it.resource_version().unwrap_or_default()))
+        .collect();
+    for occurrence in &news {
+        let message = occurrence.message.clone().unwrap_or_default();
+        match occurrence.reason.as_deref().unwrap_or_default() {
+            reason @ "MissingExecutor" => return failed(Kind::MissingExecutor, None, reason, message),
+            // Our operator's words for what only another spec can mend.
+            reason @ ("InvalidRuntimeConfig" | "InvalidSpec" | "MissingDeploymentConfig" | "NotOurs") => {
+                return failed(Kind::Rollout, None, reason, message);
+            }
+            _ => {}
         }
     }
     let waiting = |text: &str| {
-        let said = news("SpinApp", Some(app)).filter_map(|it| it.message.clone()).last();
+        let said = news.iter().rev().find_map(|it| it.message.as_deref());
         Judgement::Waiting(said.map_or_else(|| text.to_owned(), |said| format!("{text}: {said}")))
     };
     let Some(deployment) = seen.deployments.iter().find(|it| it.name_any() == app) else {
@@ -121,13 +128,15 @@ fn new_pods<'a>(deployment: &Deployment, seen: &'a Observed) -> Vec<&'a Pod> {
         owners.iter().any(|owner| Some(&owner.uid) == deployment.metadata.uid.as_ref())
     };
     let sets = seen.replica_sets.iter().filter(of_deployment);
-    let newest = sets.filter(|set| set.annotations().get(REVISION) == revision).max_by_key(|set| set.creation_timestamp());
+    let newest =
+        sets.filter(|set| set.annotations().get(REVISION) == revision).max_by_key(|set| set.creation_timestamp());
     let Some(hash) = newest.and_then(|set| set.labels().get(TEMPLATE_HASH)) else { return Vec::new() };
     let stays = |pod: &&Pod| {
         let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default();
         pod.metadata.deletion_timestamp.is_none() && !matches!(phase, "Failed" | "Succeeded")
     };
-    let mut pods: Vec<_> = seen.pods.iter().filter(|pod| pod.labels().get(TEMPLATE_HASH) == Some(hash)).filter(stays).collect();
+    let mut pods: Vec<_> =
+        seen.pods.iter().filter(|pod| pod.labels().get(TEMPLATE_HASH) == Some(hash)).filter(stays).collect();
     pods.sort_by_key(|pod| pod.name_any());
     pods
 }
@@ -144,8 +153,13 @@ fn pod_failure(app: &str, pod: &Pod) -> Option<Failure> {
         let reason = waiting.reason.as_deref().unwrap_or_default();
         let message = waiting.message.clone().unwrap_or_default();
         return match reason {
-            "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError"
-            | "RegistryUnavailable" | "SignatureValidationFailed" => Some(failure(Kind::Pull, Some(pod), reason, message)),
+            "ErrImagePull"
+            | "ImagePullBackOff"
+            | "InvalidImageName"
+            | "ErrImageNeverPull"
+            | "ImageInspectError"
+            | "RegistryUnavailable"
+            | "SignatureValidationFailed" => Some(failure(Kind::Pull, Some(pod), reason, message)),
             "CrashLoopBackOff" => {
                 let ended = ended(container.last_state.as_ref());
                 Some(ended.map_or_else(
@@ -153,8 +167,12 @@ fn pod_failure(app: &str, pod: &Pod) -> Option<Failure> {
                     |(reason, message)| failure(Kind::Pod, Some(pod), &reason, message),
                 ))
             }
-            "RunContainerError" | "CreateContainerError" | "CreateContainerConfigError" | "PreCreateHookError"
-            | "PreStartHookError" | "PostStartHookError" => Some(failure(Kind::Pod, Some(pod), reason, message)),
+            "RunContainerError"
+            | "CreateContainerError"
+            | "CreateContainerConfigError"
+            | "PreCreateHookError"
+            | "PreStartHookError"
+            | "PostStartHookError" => Some(failure(Kind::Pod, Some(pod), reason, message)),
             _ => None,
         };
     }
@@ -193,7 +211,8 @@ fn unready(app: &str, pods: &[&Pod], seen: &Observed) -> String {
     let waiting = container(app, pod).and_then(|it| it.state.as_ref()?.waiting.as_ref()?.reason.clone());
     let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
     let condition = conditions.and_then(|all| {
-        let unmet = all.iter().find(|it| it.status == "False" && it.message.as_ref().is_some_and(|text| !text.is_empty()))?;
+        let unmet =
+            all.iter().find(|it| it.status == "False" && it.message.as_ref().is_some_and(|text| !text.is_empty()))?;
         Some(format!("{}: {}", unmet.reason.as_deref().unwrap_or(&unmet.type_), unmet.message.as_deref()?))
     });
     let of_pod = seen.occurrences.iter().filter(|it| it.involved_object.uid == pod.metadata.uid);

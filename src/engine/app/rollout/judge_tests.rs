@@ -76,7 +76,8 @@ fn statuses_of_containers_are_judged() {
         "startedAt": "2026-11-24T16:00:00Z", "finishedAt": "2026-11-24T16:00:00Z",
     } });
     let waiting = |reason: &str, message: &str| json!({ "waiting": { "reason": reason, "message": message } });
-    let back_off = waiting("CrashLoopBackOff", "back-off 10s restarting failed container=hello pod=hello-new-a_default(u)");
+    let back_off =
+        waiting("CrashLoopBackOff", "back-off 10s restarting failed container=hello pod=hello-new-a_default(u)");
     for (container, expected) in [
         (running.clone(), None),
         (creating, None),
@@ -140,7 +141,8 @@ fn each_stage_says_what_it_waits_for() {
     assert_eq!(waits(&Observed::default()), "the operator has not made its Deployment yet");
     let done = seen(&counts(2, 2, 2), &[]);
     assert!(matches!(judge(APP, "newer", &done, |_, _| true), Judgement::Waiting(text) if text.contains("operator")));
-    let stale = seen(&json!({ "observedGeneration": 1, "updatedReplicas": 2, "replicas": 2, "availableReplicas": 2 }), &[]);
+    let stale =
+        seen(&json!({ "observedGeneration": 1, "updatedReplicas": 2, "replicas": 2, "availableReplicas": 2 }), &[]);
     assert_eq!(waits(&stale), "Kubernetes has not taken up the change yet");
     assert_eq!(waits(&seen(&counts(1, 3, 2), &[])), "1 of 2 new pods are made");
     assert_eq!(waits(&seen(&counts(2, 3, 2), &[])), "1 old pods are still there");
@@ -166,7 +168,10 @@ fn the_pod_that_is_stuck_is_named_with_its_condition_or_event() {
         "involvedObject": { "kind": "Pod", "name": "hello-new-a", "uid": "uid-hello-new-a" },
     })));
     let text = waits(&stuck);
-    assert_eq!(text, "1 of 2 pods are ready; hello-new-a is at FailedCreatePodSandBox: no runtime for \"spin\" is configured");
+    assert_eq!(
+        text,
+        "1 of 2 pods are ready; hello-new-a is at FailedCreatePodSandBox: no runtime for \"spin\" is configured"
+    );
 }
 
 #[test]
@@ -184,10 +189,14 @@ fn a_missing_executor_fails_when_it_is_news() {
 fn pods_that_can_not_be_made_fail_the_rollout() {
     let status = |message: &str| {
         let mut status = counts(0, 0, 0);
-        status["conditions"] = json!([{ "type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message }]);
+        status["conditions"] =
+            json!([{ "type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message }]);
         status
     };
-    let forbidden = seen(&status("pods \"hello-new-a\" is forbidden: pod rejected: RuntimeClass \"wasmtime-spin-v2\" not found"), &[]);
+    let forbidden = seen(
+        &status("pods \"hello-new-a\" is forbidden: pod rejected: RuntimeClass \"wasmtime-spin-v2\" not found"),
+        &[],
+    );
     assert!(matches!(verdict(&forbidden), Judgement::Failed(Failure { kind: Kind::Rollout, .. })));
     let young = seen(&status("pods \"hello-new-a\" is forbidden: error looking up service account x/default"), &[]);
     assert!(matches!(verdict(&young), Judgement::Waiting(_)));

@@ -9,7 +9,9 @@ pub(super) fn cleaned(message: &str) -> String {
             rest = rest.strip_prefix(wrapping).unwrap_or(rest).trim_start();
         }
         // `failed to start containerd task "<id>": ...`
-        if let Some((_, inner)) = rest.strip_prefix("failed to start containerd task \"").and_then(|it| it.split_once("\": ")) {
+        if let Some((_, inner)) =
+            rest.strip_prefix("failed to start containerd task \"").and_then(|it| it.split_once("\": "))
+        {
             rest = inner;
         }
         if rest == before {

@@ -83,8 +83,7 @@ impl Rollout {
             }
         }
         let events = rollout.seen.occurrences.iter();
-        rollout.old_events =
-            events.filter_map(|it| Some((it.uid()?, it.resource_version()?))).collect();
+        rollout.old_events = events.filter_map(|it| Some((it.uid()?, it.resource_version()?))).collect();
         rollout.old_pods = rollout.seen.pods.iter().filter_map(|pod| Some((pod.uid()?, false))).collect();
         Ok(rollout)
     }
@@ -153,9 +152,7 @@ impl Rollout {
         let Failure { kind, pod, reason, message, .. } = failure;
         let (app, namespace) = (self.app.clone(), self.namespace.clone());
         match (kind, pod) {
-            (Kind::MissingExecutor, _) => {
-                AppError::MissingExecutor { app, executor: DEFAULT_EXECUTOR.into(), message }
-            }
+            (Kind::MissingExecutor, _) => AppError::MissingExecutor { app, executor: DEFAULT_EXECUTOR.into(), message },
             (Kind::Pull, pod) => AppError::PullFailed { app, image: self.image(pod.as_deref()), message },
             (Kind::Pod, Some(pod)) => {
                 let log = self.log(&pod).await;
