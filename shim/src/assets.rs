@@ -4,16 +4,16 @@
 //! blob; nothing large is read into memory, and nothing is copied but across file systems. What an
 //! image says about paths, sizes and counts is not believed.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File};
-use std::io::{Read, Write as _};
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
-use spin_app::locked::LockedApp;
+use spin_app::archive::{self, Limits, UnpackError};
+use spin_app::locked::{ContentPath, ContentRef, LockedApp};
 
-/// All files of an app together, unpacked.
+/// All copied or unpacked files of an app together, in bytes.
 const TOTAL_BYTES: u64 = 8 << 30;
 /// Entries of one archive, and files of an app.
 const MAX_FILES: usize = 200_000;
@@ -32,8 +32,8 @@ pub(crate) enum Error {
     /// Too many, too large.
     #[error("the app's files exceed the limit of {0}; serve them from a volume or another service")]
     Limit(String),
-    /// Content that the artifact doesn't have.
-    #[error("component `{component}`: the file {path} is not in the artifact; push the app again")]
+    /// Content that the image doesn't have.
+    #[error("component `{component}`: the file {path} is not in the image; push the app again")]
     Missing {
         /// Its id.
         component: String,
@@ -41,8 +41,8 @@ pub(crate) enum Error {
         path: String,
     },
     /// An archive that can't be read.
-    #[error("an archive of the app's files can't be unpacked: {0}; push the app again")]
-    Archive(std::io::Error),
+    #[error(transparent)]
+    Archive(#[from] UnpackError),
     /// The operating system refused.
     #[error("cannot write {path}: {source}")]
     Write {
@@ -53,113 +53,86 @@ pub(crate) enum Error {
     },
 }
 
-/// Where a component's files go.
-struct Wanted<'a> {
-    component: &'a str,
-    path: &'a str,
-    target: PathBuf,
+/// Where the bytes of a file are.
+pub(crate) enum Origin {
+    /// A file that stays as it is: linked, or copied across file systems.
+    Link(PathBuf),
+    /// An open file of the image: copied.
+    Copy(File),
 }
 
 /// Lays out the files of all components below `directory`, a subdirectory a component; returns the ids
-/// of those that have any. `blob` finds the file of a layer, `archives` are opened layers.
+/// of those that have any. `find` gives the origin of content that is neither inline nor in `archives`,
+/// which are opened layers.
 pub(crate) fn lay_out(
     app: &LockedApp,
     directory: &Path,
-    blob: impl Fn(&str) -> Option<PathBuf>,
+    find: impl Fn(&ContentRef) -> std::io::Result<Option<Origin>>,
     archives: Vec<File>,
 ) -> Result<Vec<String>, Error> {
-    let mut by_digest: HashMap<&str, Vec<Wanted<'_>>> = HashMap::new();
-    let mut components = Vec::new();
-    let mut count = 0;
-    for component in app.components.iter().filter(|component| !component.files.is_empty()) {
-        components.push(component.id.clone());
-        for file in &component.files {
-            count += 1;
-            if count > MAX_FILES {
-                return Err(Error::Limit(format!("{MAX_FILES} files")));
-            }
-            let target = target(directory, &component.id, &file.path)?;
-            if let Some(bytes) = &file.content.inline {
-                write_new(&target, bytes)?;
-            } else if let Some(digest) = &file.content.digest {
-                let wanted = Wanted { component: &component.id, path: &file.path, target };
-                by_digest.entry(digest).or_default().push(wanted);
-            } else {
-                return Err(Error::Missing { component: component.id.clone(), path: file.path.clone() });
-            }
-        }
+    let with_files: Vec<_> = app.components.iter().filter(|component| !component.files.is_empty()).collect();
+    if with_files.iter().map(|component| component.files.len()).sum::<usize>() > MAX_FILES {
+        return Err(Error::Limit(format!("{MAX_FILES} files")));
     }
-    let layers: Vec<_> = by_digest.keys().filter_map(|digest| Some((*digest, blob(digest)?))).collect();
-    for (digest, source) in layers {
-        let wanted = by_digest.remove(digest).unwrap_or_default();
-        wanted.iter().try_for_each(|wanted| place(&source, &wanted.target))?;
-    }
-    if !by_digest.is_empty() {
-        unpack(archives, directory, &mut by_digest)?;
-    }
-    match by_digest.into_values().flatten().next() {
-        None => Ok(components),
-        Some(missing) => Err(Error::Missing { component: missing.component.to_owned(), path: missing.path.to_owned() }),
-    }
-}
-
-/// As [`lay_out`], for a container image: files are in its root filesystem.
-pub(crate) fn copy_from_rootfs(_app: &LockedApp, _directory: &Path, _rootfs: &Path) -> Result<Vec<String>, Error> {
-    Ok(Vec::new())
-}
-
-/// Takes from the archives what is wanted, by the digest of the bytes: names in archives mean nothing.
-fn unpack(archives: Vec<File>, directory: &Path, by_digest: &mut HashMap<&str, Vec<Wanted<'_>>>) -> Result<(), Error> {
+    let unpacking = directory.join(".archives");
+    let unpacked = unpack(archives, &unpacking)?;
     let mut left = TOTAL_BYTES;
-    for archive in archives {
-        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(std::io::BufReader::new(archive)));
-        for (index, entry) in archive.entries().map_err(Error::Archive)?.enumerate() {
-            let entry = entry.map_err(Error::Archive)?;
-            if index >= MAX_FILES {
-                return Err(Error::Limit(format!("{MAX_FILES} files in one archive")));
-            }
-            if !entry.header().entry_type().is_file() {
-                continue;
-            }
-            let path = directory.join(".unpacking");
-            let written = write_hashed(entry, &path, left)?;
-            left -= written.size;
-            if let Some(wanted) = by_digest.remove(written.digest.as_str()) {
-                wanted.iter().try_for_each(|wanted| place(&path, &wanted.target))?;
-            }
-            std::fs::remove_file(&path).map_err(|source| Error::Write { path, source })?;
-            if by_digest.is_empty() {
-                return Ok(());
-            }
+    for component in &with_files {
+        for file in &component.files {
+            let target = target(directory, &component.id, &file.path)?;
+            place(&component.id, file, &target, &find, &unpacked, &mut left)?;
         }
     }
+    match std::fs::remove_dir_all(&unpacking) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::Write { path: unpacking, source }),
+        _ => Ok(with_files.into_iter().map(|component| component.id.clone()).collect()),
+    }
+}
+
+/// Files of archives by the digest of their bytes: their names in the archives mean nothing.
+fn unpack(archives: Vec<File>, directory: &Path) -> Result<BTreeMap<String, PathBuf>, Error> {
+    let mut files = BTreeMap::new();
+    let mut left = TOTAL_BYTES;
+    for (number, archive) in archives.into_iter().enumerate() {
+        let directory = directory.join(number.to_string());
+        make_directory(&directory)?;
+        let limits = Limits { total_bytes: left, entries: MAX_FILES, ..Limits::default() };
+        let unpacked = archive::unpack(std::io::BufReader::new(archive), &directory, limits)?;
+        left = left.saturating_sub(unpacked.bytes);
+        files.extend(unpacked.files);
+    }
+    Ok(files)
+}
+
+fn place(
+    component: &str,
+    file: &ContentPath,
+    target: &Path,
+    find: impl Fn(&ContentRef) -> std::io::Result<Option<Origin>>,
+    unpacked: &BTreeMap<String, PathBuf>,
+    left: &mut u64,
+) -> Result<(), Error> {
+    let write = |source| Error::Write { path: target.to_owned(), source };
+    if let Some(bytes) = &file.content.inline {
+        return new_file(target).and_then(|mut new| new.write_all(bytes)).map_err(write);
+    }
+    let in_archive = file.content.digest.as_ref().and_then(|digest| unpacked.get(digest));
+    let origin = match in_archive {
+        Some(path) => Some(Origin::Link(path.clone())),
+        None => find(&file.content).map_err(write)?,
+    };
+    let source = match origin {
+        None => return Err(Error::Missing { component: component.to_owned(), path: file.path.clone() }),
+        Some(Origin::Copy(source)) => source,
+        Some(Origin::Link(source)) => match std::fs::hard_link(&source, target) {
+            Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => File::open(source).map_err(write)?,
+            other => return other.map_err(write),
+        },
+    };
+    let mut new = new_file(target).map_err(write)?;
+    let copied = std::io::copy(&mut source.take(*left + 1), &mut new).map_err(write)?;
+    *left = left.checked_sub(copied).ok_or_else(|| Error::Limit(format!("{} GiB", TOTAL_BYTES >> 30)))?;
     Ok(())
-}
-
-struct Written {
-    size: u64,
-    digest: String,
-}
-
-fn write_hashed(entry: impl Read, path: &Path, left: u64) -> Result<Written, Error> {
-    struct Hashing<W>(W, Sha256);
-    impl<W: std::io::Write> std::io::Write for Hashing<W> {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            let length = self.0.write(bytes)?;
-            self.1.update(&bytes[..length]);
-            Ok(length)
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            self.0.flush()
-        }
-    }
-    let write = |source| Error::Write { path: path.to_owned(), source };
-    let mut output = Hashing(new_file(path).map_err(write)?, Sha256::new());
-    let size = std::io::copy(&mut entry.take(left + 1), &mut output).map_err(Error::Archive)?;
-    if size > left {
-        return Err(Error::Limit(format!("{} GiB", TOTAL_BYTES >> 30)));
-    }
-    Ok(Written { size, digest: format!("sha256:{}", hex::encode(output.1.finalize())) })
 }
 
 /// The path of a component's file below `directory`; makes its parents. The directory is ours alone, so
@@ -170,30 +143,18 @@ fn target(directory: &Path, component: &str, path: &str) -> Result<PathBuf, Erro
     let plain = |path: &Path| {
         !path.as_os_str().is_empty() && path.components().all(|part| matches!(part, Component::Normal(_)))
     };
-    if !plain(relative) || !plain(Path::new(component)) || Path::new(component).components().count() != 1 {
+    let one = Path::new(component).components().count() == 1 && !component.starts_with('.');
+    if !plain(relative) || !plain(Path::new(component)) || !one {
         return Err(refused());
     }
     let target = directory.join(component).join(relative);
-    let parent = target.parent().ok_or_else(refused)?;
-    let made = DirBuilder::new().recursive(true).mode(0o755).create(parent);
-    made.map_err(|source| Error::Write { path: parent.to_owned(), source })?;
+    make_directory(target.parent().ok_or_else(refused)?)?;
     Ok(target)
 }
 
-/// A hard link, or a copy where the file system ends.
-fn place(source: &Path, target: &Path) -> Result<(), Error> {
-    let outcome = match std::fs::hard_link(source, target) {
-        Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
-            File::open(source).and_then(|mut from| std::io::copy(&mut from, &mut new_file(target)?).map(drop))
-        }
-        other => other,
-    };
-    outcome.map_err(|source| Error::Write { path: target.to_owned(), source })
-}
-
-fn write_new(target: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let outcome = new_file(target).and_then(|mut file| file.write_all(bytes));
-    outcome.map_err(|source| Error::Write { path: target.to_owned(), source })
+fn make_directory(path: &Path) -> Result<(), Error> {
+    let made = DirBuilder::new().recursive(true).mode(0o755).create(path);
+    made.map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 /// Readable by whatever user the app runs as.
@@ -206,6 +167,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use serde_json::{Value, json};
+    use sha2::{Digest as _, Sha256};
     use std::os::unix::fs::MetadataExt as _;
 
     fn digest(bytes: &[u8]) -> String {
@@ -214,17 +176,13 @@ mod tests {
 
     fn app(component: &str, files: &Value) -> LockedApp {
         let component = json!({"id": component, "source": {"content_type": "application/wasm"}, "files": files});
-        LockedApp::from_json(
-            json!({"spin_lock_version": 0, "triggers": [], "components": [component]}).to_string().as_bytes(),
-        )
-        .unwrap()
+        let app = json!({"spin_lock_version": 0, "triggers": [], "components": [component]});
+        LockedApp::from_json(app.to_string().as_bytes()).unwrap()
     }
 
     fn archive(files: &[(&str, &[u8])]) -> File {
-        let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(
-            tempfile::tempfile().unwrap(),
-            flate2::Compression::fast(),
-        ));
+        let gzip = flate2::write::GzEncoder::new(tempfile::tempfile().unwrap(), flate2::Compression::fast());
+        let mut builder = tar::Builder::new(gzip);
         for (path, bytes) in files {
             let mut header = tar::Header::new_gnu();
             header.set_size(bytes.len() as u64);
@@ -234,6 +192,10 @@ mod tests {
         let mut file = builder.into_inner().unwrap().finish().unwrap();
         std::io::Seek::rewind(&mut file).unwrap();
         file
+    }
+
+    fn nowhere(_: &ContentRef) -> std::io::Result<Option<Origin>> {
+        Ok(None)
     }
 
     #[test]
@@ -251,9 +213,12 @@ mod tests {
                 {"inline": "aGk=", "path": "c.txt"},
             ]),
         );
-        let blob = |wanted: &str| (wanted == digest(b"layer")).then(|| layer.clone());
-        let packed = archive(&[("x/../whatever", b"other"), ("packed", b"packed")]);
-        assert_eq!(lay_out(&app, &root, blob, vec![packed]).unwrap(), ["web"]);
+        let find = |content: &ContentRef| {
+            let ours = content.digest.as_deref() == Some(&digest(b"layer"));
+            Ok(ours.then(|| Origin::Link(layer.clone())))
+        };
+        let packed = archive(&[("x/whatever", b"other"), ("packed", b"packed")]);
+        assert_eq!(lay_out(&app, &root, find, vec![packed]).unwrap(), ["web"]);
         let read = |path: &str| std::fs::read_to_string(root.join("web").join(path)).unwrap();
         assert_eq!(
             (read("a/layer.txt"), read("b/packed.txt"), read("c.txt")),
@@ -261,7 +226,7 @@ mod tests {
         );
         let linked = std::fs::metadata(root.join("web/a/layer.txt")).unwrap();
         assert_eq!(linked.ino(), std::fs::metadata(&layer).unwrap().ino(), "a layer is linked, not copied");
-        assert!(!root.join(".unpacking").exists());
+        assert!(!root.join(".archives").exists());
     }
 
     #[test]
@@ -269,13 +234,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         for path in ["../x", "/etc/passwd", "a/../../x", "", "."] {
             let app = app("web", &json!([{"inline": "aGk=", "path": path}]));
-            let error = lay_out(&app, directory.path(), |_| None, Vec::new()).unwrap_err();
+            let error = lay_out(&app, directory.path(), nowhere, Vec::new()).unwrap_err();
             assert!(matches!(error, Error::Path { .. }), "{path}: {error}");
         }
-        for id in ["..", "a/b", "/x", ""] {
-            let error =
-                lay_out(&app(id, &json!([{"inline": "aGk=", "path": "x"}])), directory.path(), |_| None, Vec::new())
-                    .unwrap_err();
+        for id in ["..", "a/b", "/x", "", ".archives"] {
+            let app = app(id, &json!([{"inline": "aGk=", "path": "x"}]));
+            let error = lay_out(&app, directory.path(), nowhere, Vec::new()).unwrap_err();
             assert!(matches!(error, Error::Path { .. }), "{id}: {error}");
         }
     }
@@ -284,17 +248,14 @@ mod tests {
     fn a_file_nobody_has_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let app = app("web", &json!([{"digest": digest(b"gone"), "path": "gone.txt"}]));
-        let error = lay_out(&app, directory.path(), |_| None, vec![archive(&[("other", b"other")])]).unwrap_err();
+        let error = lay_out(&app, directory.path(), nowhere, vec![archive(&[("other", b"other")])]).unwrap_err();
         assert!(matches!(error, Error::Missing { .. }), "{error}");
     }
 
     #[test]
-    fn a_damaged_archive_is_an_error() {
+    fn two_files_at_one_path_are_an_error() {
         let directory = tempfile::tempdir().unwrap();
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(b"no gzip").unwrap();
-        std::io::Seek::rewind(&mut file).unwrap();
-        let app = app("web", &json!([{"digest": digest(b"x"), "path": "x"}]));
-        assert!(matches!(lay_out(&app, directory.path(), |_| None, vec![file]).unwrap_err(), Error::Archive(_)));
+        let app = app("web", &json!([{"inline": "aGk=", "path": "x"}, {"inline": "aGk=", "path": "x"}]));
+        assert!(matches!(lay_out(&app, directory.path(), nowhere, Vec::new()).unwrap_err(), Error::Write { .. }));
     }
 }

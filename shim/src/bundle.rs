@@ -67,6 +67,13 @@ impl Config {
         self.0.pointer("/process/args").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
     }
 
+    /// Directories in which programs without a path are looked for.
+    pub(crate) fn search_path(&self) -> impl Iterator<Item = &str> {
+        let environment = self.0.pointer("/process/env").and_then(Value::as_array).into_iter().flatten();
+        let path = environment.filter_map(Value::as_str).find_map(|entry| entry.strip_prefix("PATH="));
+        path.unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").split(':')
+    }
+
     /// User and group of the first process.
     pub(crate) fn user(&self) -> (u32, u32) {
         let id = |name: &str| self.0.pointer(&format!("/process/user/{name}")).and_then(Value::as_u64);

@@ -17,6 +17,10 @@ pub(crate) enum Face {
     Compile,
     /// `engine-key`: the child that names the engine.
     EngineKey,
+    /// `lock-image ROOTFS`: the child that reads a container image's spin.toml.
+    LockImage(OsString),
+    /// `run`: an app on this machine, without containerd.
+    Run(Vec<OsString>),
 }
 
 impl Face {
@@ -31,6 +35,8 @@ impl Face {
             Some(crate::app::SERVE) => Self::Serve,
             Some(crate::compile::COMPILE) => Self::Compile,
             Some(crate::compile::ENGINE_KEY) => Self::EngineKey,
+            Some(crate::app::RUN) => Self::Run(args.collect()),
+            Some(crate::image::LOCK) => Self::LockImage(args.next().unwrap_or_default()),
             _ => Self::Containerd,
         }
     }

@@ -40,9 +40,9 @@ pub(crate) enum Error {
     /// Native code.
     #[error(transparent)]
     Native(#[from] crate::native_cache::Error),
-    /// The compiler.
+    /// A helper of ours.
     #[error(transparent)]
-    Compile(#[from] crate::compile::Error),
+    Helper(#[from] crate::helper::Error),
     /// The app's files.
     #[error(transparent)]
     Assets(#[from] crate::assets::Error),

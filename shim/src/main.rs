@@ -17,6 +17,7 @@
 //! | `cgroup`, `metrics`, `oom`, `events` | control groups, their figures, out-of-memory kills, containerd's event stream |
 //! | `image`, `containerd` | what an image is; containerd's API |
 //! | `native_cache`, `compile`, `assets` | native code and files of an app |
+//! | `helper`, `reaper` | short-lived children of this binary; children nobody waits for |
 //! | `app` | the process in the container: spec, control channel, serving, signals |
 //! | `descriptors` | inherited and watched descriptors; the only `unsafe` code |
 
@@ -31,6 +32,7 @@ mod containerd;
 mod descriptors;
 mod error;
 mod events;
+mod helper;
 mod image;
 mod info;
 mod metrics;
@@ -54,5 +56,7 @@ fn main() -> ExitCode {
         cli::Face::Serve => app::main(),
         cli::Face::Compile => compile::compile_main(),
         cli::Face::EngineKey => compile::engine_key_main(),
+        cli::Face::Run(words) => app::run_main(words.into_iter()),
+        cli::Face::LockImage(rootfs) => image::lock_main(&rootfs),
     }
 }

@@ -39,7 +39,7 @@ pub(crate) enum Error {
         /// Its id.
         component: String,
         /// Why.
-        source: compile::Error,
+        source: crate::helper::Error,
     },
     /// A layer that the image names is not there.
     #[error("component `{component}`: its code {digest} is not on this node; delete the image and pull it again")]
@@ -97,12 +97,12 @@ impl NativeCache<'_> {
     /// Native code that is there and ours.
     async fn find(&self, code: &Code, anchor: &Anchor) -> Result<Option<File>, Error> {
         let holder = holder(code, anchor);
-        let Some(info) = self.containerd.info(holder).await? else {
+        let Some(labels) = self.containerd.labels(holder).await? else {
             return Err(Error::Missing { component: code.component.clone(), digest: holder.to_owned() });
         };
-        let Some(digest) = info.labels.get(&self.native_label(code, anchor)) else { return Ok(None) };
-        let native = self.containerd.info(digest).await?;
-        let ours = native.is_some_and(|native| native.labels.get(&self.original_label()) == Some(&code.digest));
+        let Some(digest) = labels.get(&self.native_label(code, anchor)) else { return Ok(None) };
+        let native = self.containerd.labels(digest).await?;
+        let ours = native.is_some_and(|labels| labels.get(&self.original_label()) == Some(&code.digest));
         if !ours {
             return Ok(None);
         }

@@ -17,7 +17,7 @@ use super::signals::{Requests, shepherd};
 use super::spec::{CONTROL, FIRST_CODE, SPEC, Spec};
 
 /// The app or its configuration can't run.
-const EXIT_APP: u8 = 1;
+pub(super) const EXIT_APP: u8 = 1;
 /// The host itself failed: a defect of this program.
 const EXIT_HOST: u8 = 70;
 
@@ -29,7 +29,7 @@ const RUNTIME_CONFIG: &str = "/runtime-config.toml";
 const STATE: &str = "/.spin";
 
 /// What is written to the container's errors and reported to the shim.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs an app as the shim described it.
 pub(crate) fn main() -> ExitCode {
@@ -38,11 +38,17 @@ pub(crate) fn main() -> ExitCode {
     if let Err(error) = noted {
         return say(EXIT_HOST, &format!("the host can't see its descriptors: {error}"));
     }
+    with_runtime(run(began_ns))
+}
+
+/// Runs to an exit code, also after a panic.
+pub(super) fn with_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return say(EXIT_HOST, &format!("the host can't start: {error}")),
     };
-    let code = std::panic::catch_unwind(|| runtime.block_on(run(began_ns)));
+    let work = std::panic::AssertUnwindSafe(|| runtime.block_on(work));
+    let code = std::panic::catch_unwind(work);
     // Guests that still run on blocking threads must not keep a drained process alive.
     runtime.shutdown_background();
     code.unwrap_or_else(|_| ExitCode::from(EXIT_HOST))
@@ -69,11 +75,7 @@ async fn run(began_ns: u64) -> ExitCode {
             if let Err(error) = control.send(&message).await {
                 return say(EXIT_HOST, &format!("the shim is gone: {error}"));
             }
-            let (phase, phases) = watch::channel(Phase::Serving);
-            tokio::select! {
-                () = bound.serve(phases) => {}
-                () = shepherd(requests, lame_duck, phase) => {}
-            }
+            until_asked(bound, requests, lame_duck).await;
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -86,11 +88,23 @@ async fn run(began_ns: u64) -> ExitCode {
     }
 }
 
+/// Serves until a signal asks for the end and everything in flight is done.
+pub(super) async fn until_asked(bound: Bound, requests: Requests, lame_duck: Duration) {
+    let (phase, phases) = watch::channel(Phase::Serving);
+    tokio::select! {
+        () = bound.serve(phases) => {}
+        () = shepherd(requests, lame_duck, phase) => {}
+    }
+}
+
+/// This process's environment, as far as it is text.
+pub(super) fn environment() -> HashMap<String, String> {
+    std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))).collect()
+}
+
 async fn load(spec: Spec, code: Vec<OwnedFd>) -> Result<Bound, Failure> {
     let app: LockedApp = serde_json::from_value(spec.app)?;
-    let environment: HashMap<String, String> = std::env::vars_os()
-        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
+    let environment = environment();
     let settings = Settings {
         listen: environment
             .get("SPIN_HTTP_LISTEN_ADDR")
@@ -141,7 +155,7 @@ impl Inherited {
 }
 
 /// Writes to the container's errors, which `kubectl logs` shows.
-fn say(code: u8, text: &str) -> ExitCode {
+pub(super) fn say(code: u8, text: &str) -> ExitCode {
     // A closed stream leaves the exit code to tell.
     let _ = std::io::stderr().write_all(format!("Error: {text}\n").as_bytes());
     ExitCode::from(code)

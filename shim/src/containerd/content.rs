@@ -17,14 +17,8 @@ use super::{Containerd, Error, Lease};
 /// Bytes in one message of an upload.
 const CHUNK: usize = 1 << 20;
 
-/// The size and labels of a blob.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Info {
-    /// Bytes.
-    pub(crate) size: u64,
-    /// Labels in our namespace.
-    pub(crate) labels: HashMap<String, String>,
-}
+/// A blob's labels in our namespace.
+pub(crate) type Labels = HashMap<String, String>;
 
 /// Where the content store keeps its files.
 #[derive(Debug, Clone)]
@@ -60,14 +54,14 @@ impl Containerd {
         Ok(root.map(PathBuf::from).filter(|root| Path::new(root).join("blobs/sha256").is_dir()).map(Root))
     }
 
-    /// A blob's size and labels; none where there is no such blob.
-    pub(crate) async fn info(&self, digest: &str) -> Result<Option<Info>, Error> {
+    /// A blob's labels; none where there is no such blob.
+    pub(crate) async fn labels(&self, digest: &str) -> Result<Option<Labels>, Error> {
         hex_of(digest)?;
         let request = self.request(InfoRequest { digest: digest.to_owned() }, None);
         match self.client.content().info(request).await {
             Ok(answer) => {
                 let info = answer.into_inner().info.ok_or(Error::Empty("a blob's info"))?;
-                Ok(Some(Info { size: u64::try_from(info.size).unwrap_or(0), labels: info.labels }))
+                Ok(Some(info.labels))
             }
             Err(status) if status.code() == Code::NotFound => Ok(None),
             Err(status) => Err(Error::call(format!("find blob {digest}"))(status)),
@@ -75,7 +69,7 @@ impl Containerd {
     }
 
     /// Sets labels of a blob and leaves its others.
-    pub(crate) async fn set_labels(&self, digest: &str, labels: HashMap<String, String>) -> Result<(), Error> {
+    pub(crate) async fn set_labels(&self, digest: &str, labels: Labels) -> Result<(), Error> {
         let paths = labels.keys().map(|key| format!("labels.{key}")).collect();
         let info = ContentInfo { digest: digest.to_owned(), labels, ..ContentInfo::default() };
         let request = self.request(UpdateRequest { info: Some(info), update_mask: Some(FieldMask { paths }) }, None);
@@ -124,7 +118,7 @@ impl Containerd {
         file: File,
         size: u64,
         digest: &str,
-        labels: HashMap<String, String>,
+        labels: Labels,
     ) -> Result<(), Error> {
         let messages = upload(file, size, format!("{}-{digest}", lease.id), digest.to_owned(), labels.clone());
         let request = self.request(messages, Some(&lease.id));
@@ -150,7 +144,7 @@ fn upload(
     size: u64,
     reference: String,
     expected: String,
-    labels: HashMap<String, String>,
+    labels: Labels,
 ) -> impl futures::Stream<Item = WriteContentRequest> + Send + 'static {
     let total = i64::try_from(size).unwrap_or(i64::MAX);
     let message = move |action: WriteAction, offset: u64, data: Vec<u8>| WriteContentRequest {

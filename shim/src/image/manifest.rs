@@ -2,21 +2,14 @@
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use spin_app::artifact::{
+    MEDIA_TYPE_APP as SPIN_CONFIG, MEDIA_TYPE_ARCHIVE as SPIN_ARCHIVE, MEDIA_TYPE_DATA as SPIN_DATA,
+    MEDIA_TYPE_WASM as SPIN_WASM, MEDIA_TYPE_WKG as WKG_WASM,
+};
 
 use crate::containerd::{Containerd, Root, Target};
 
 use super::Error;
-
-/// The locked app.
-const SPIN_CONFIG: &str = "application/vnd.fermyon.spin.application.v1+config";
-/// A component's code as Spin pushes it.
-const SPIN_WASM: &str = "application/vnd.wasm.content.layer.v1+wasm";
-/// One file of a component.
-pub(super) const SPIN_DATA: &str = "application/vnd.wasm.content.layer.v1+data";
-/// Many files of a component.
-pub(super) const SPIN_ARCHIVE: &str = "application/vnd.wasm.content.bundle.v1.tar+gzip";
-/// A component's code as wkg pushes it.
-const WKG_WASM: &str = "application/wasm";
 
 /// Manifests, indexes and configs are at most this long: containerd's own limit for a manifest.
 const LIMIT: u64 = 8 << 20;
@@ -136,9 +129,9 @@ impl Manifest {
             .any(|layer| layer.digest == digest && [SPIN_WASM, WKG_WASM].contains(&layer.media_type.as_str()))
     }
 
-    /// Whether a layer with this digest holds one file.
-    pub(crate) fn has_data(&self, digest: &str) -> bool {
-        self.layers.iter().any(|layer| layer.digest == digest && layer.media_type == SPIN_DATA)
+    /// Digests of the layers that hold one file each.
+    pub(crate) fn data(&self) -> impl Iterator<Item = &str> {
+        self.layers.iter().filter(|layer| layer.media_type == SPIN_DATA).map(|layer| layer.digest.as_str())
     }
 
     /// Digests of the layers that hold archives of files.

@@ -13,8 +13,10 @@ use spin_app::locked::LockedApp;
 
 use crate::bundle::Config;
 use crate::containerd::{Containerd, Root};
+use crate::reaper::Children;
 
 pub(crate) use manifest::{Kind, Manifest};
+pub(crate) use scratch::{LOCK, lock_main, open_in};
 
 /// Why an image can't be run as a Spin app. Shown by `kubectl describe pod`.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +112,7 @@ pub(crate) enum Files {
 pub(crate) async fn find(
     containerd: &Containerd,
     root: Option<&Root>,
+    children: &Children,
     container: &str,
     config: &Config,
     rootfs: &Path,
@@ -120,6 +123,6 @@ pub(crate) async fn find(
         Kind::Spin(layer) => artifact::load(containerd, root, &layer.digest.clone(), manifest).await.map(Some),
         Kind::Wkg(layer) => Ok(Some(wkg::load(&layer.digest.clone(), manifest))),
         Kind::OtherWasm(found) => Err(Error::NotSpin(found)),
-        Kind::Container => scratch::load(config, rootfs, &manifest),
+        Kind::Container => scratch::load(children, config, rootfs, &manifest).await,
     }
 }

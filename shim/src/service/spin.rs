@@ -1,13 +1,16 @@
 //! What Create and Start do more for a Spin app than for an ordinary container.
 
+use std::collections::HashSet;
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures::future::try_join_all;
+use spin_app::locked::ContentRef;
 
 use crate::app::{Message, Shim, Spec};
+use crate::assets::{self, Origin};
 use crate::bundle::{self, Config, FILES};
 use crate::container::{Points, SpinApp};
 use crate::containerd::{Containerd, Root};
@@ -16,7 +19,7 @@ use crate::image::{self, Files, Found};
 use crate::native_cache::{NativeCache, label_key};
 use crate::process::Process;
 use crate::stdio::Stdio;
-use crate::{assets, compile, paths};
+use crate::{compile, paths};
 
 use super::Service;
 
@@ -58,7 +61,7 @@ impl Service {
         let containerd = Containerd::connect(&self.address, &self.namespace).await?;
         let root = containerd.content_root().await?;
         let rootfs = bundle::rootfs(bundle);
-        let Some(found) = image::find(&containerd, root.as_ref(), id, config, &rootfs).await? else {
+        let Some(found) = image::find(&containerd, root.as_ref(), &self.children, id, config, &rootfs).await? else {
             return Ok((None, Vec::new()));
         };
         points.note("image known");
@@ -144,32 +147,27 @@ async fn lay_out(
     }
     let work = bundle.join("work");
     let directory = work.canonicalize().unwrap_or_else(|_| bundle.to_owned()).join("spin-files");
-    let (mut archives, mut copies) = (Vec::new(), std::collections::HashMap::new());
+    let (app, rootfs, root_of_blobs) = (found.app.clone(), rootfs.to_owned(), root.cloned());
+    let (mut archives, mut blobs) = (Vec::new(), HashSet::new());
     if let Files::Layers(manifest) = &found.files {
         for digest in manifest.archives() {
             archives.push(containerd.open(root, digest).await?);
         }
-        let wanted = found.app.components.iter().flat_map(|component| &component.files);
-        for digest in wanted.filter_map(|file| file.content.digest.as_ref()).filter(|digest| manifest.has_data(digest))
-        {
-            let path = match root {
-                Some(root) => root.blob(digest)?,
-                None => {
-                    return Err(Error::Unsupported(
-                        "an artifact with files, where the content store's directory is out of reach,",
-                    ));
-                }
-            };
-            copies.insert(digest.clone(), path);
+        blobs.extend(manifest.data().map(str::to_owned));
+        if root.is_none() && !blobs.is_empty() {
+            return Err(Error::Unsupported("an app with files, where containerd's content store is out of reach,"));
         }
     }
-    let (app, rootfs) = (found.app.clone(), rootfs.to_owned());
-    let from_rootfs = matches!(found.files, Files::Rootfs);
     let laid_out = tokio::task::spawn_blocking(move || {
-        if from_rootfs {
-            return assets::copy_from_rootfs(&app, &directory, &rootfs).map(|ids| (directory, ids));
-        }
-        assets::lay_out(&app, &directory, |digest| copies.get(digest).cloned(), archives).map(|ids| (directory, ids))
+        let find = |content: &ContentRef| {
+            let digest = content.digest.as_ref().filter(|digest| blobs.contains(*digest));
+            if let (Some(digest), Some(root)) = (digest, &root_of_blobs) {
+                return root.blob(digest).map(|path| Some(Origin::Link(path))).map_err(std::io::Error::other);
+            }
+            // Only apps that were locked inside their image name files by path.
+            content.file_path().map(|path| image::open_in(&rootfs, &path).map(Origin::Copy)).transpose()
+        };
+        assets::lay_out(&app, &directory, find, archives).map(|ids| (directory, ids))
     });
     Ok(Some(laid_out.await.map_err(|e| Error::State(e.to_string()))??))
 }
