@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # The cache, its keys, and how a step speaks and fails.
 
-readonly cache=${XDG_CACHE_HOME:-$HOME/.cache}/spinkube-dev/node-image
+# The tool says where its cache is; a person's calls land in the same place.
+readonly cache=${SPINKUBE_DEV_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/spinkube-dev}/node-image
 started=$SECONDS
 
 say() { printf 'node-image: %4ss  %s\n' "$((SECONDS - started))" "$*" >&2; }

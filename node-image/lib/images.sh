@@ -58,8 +58,9 @@ node_images() {
   cp "$root/usr/bin/catatonit" "$layers/pause/usr/bin/"
   add_layer pause "$layers/pause"
   cp "$root/usr/bin/busybox" "$layers/busybox/bin/"
-  chroot "$root" /usr/bin/busybox --list | while read -r name; do
-    ln -sf busybox "$layers/busybox/bin/$name"
+  # Its list of applets has its own name, too, which is taken.
+  "$root/usr/bin/busybox" --list | while read -r name; do
+    [[ $name == busybox ]] || ln -s busybox "$layers/busybox/bin/$name"
   done
   add_layer busybox "$layers/busybox"
 

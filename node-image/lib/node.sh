@@ -1,12 +1,17 @@
 # shellcheck shell=bash
 # The node image: root, programs and preloaded images put together, kept as a file and loaded into the engine.
 
+# The key of all that the image is made from, and the reference that it makes.
+name_node() {
+  node_tag=$(key_of build lib rootfs manifests kubernetes programs storage kind)
+  node_reference=spinkube-dev/node:$(module_version kubernetes k8s.io/kubernetes)-$node_tag
+}
+
 # Prints the reference. An engine that has the image is asked nothing more.
 node_image() {
-  local key version reference
-  key=$(key_of build lib rootfs manifests kubernetes programs storage kind)
-  version=$(module_version kubernetes k8s.io/kubernetes)
-  reference=spinkube-dev/node:$version-$key
+  local key reference
+  name_node
+  key=$node_tag reference=$node_reference
   needs_engine
   if ! docker image inspect "$reference" >/dev/null 2>&1; then
     result=$cache/node-$key
@@ -16,7 +21,7 @@ node_image() {
       needs debootstrap=debootstrap jq=jq zstd=zstd chroot=coreutils
       needs_space 12
       open_scratch
-      node_tag=$key node_reference=$reference cached node "$key" build_node
+      cached node "$key" build_node
     fi
     say "loading $reference into the engine"
     zstd -qdc "$result" | docker load >&2
@@ -113,6 +118,8 @@ done
 "$programs/ctr" --address "$socket" --namespace k8s.io content prune references
 kill "$daemon"
 wait "$daemon"
+# What names this daemon, or is made anew by the node's own.
+rm -rf "$store"/io.containerd.grpc.v1.introspection "$store"/io.containerd.snapshotter.v1.{blockfile,erofs,native}
 STEPS
 }
 
@@ -123,8 +130,8 @@ pack() {
   tar -C "$1" --sort=name --numeric-owner --xattrs --xattrs-include='*' -cf "$scratch/image/layer.tar" .
   digest=sha256:$(sha256sum <"$scratch/image/layer.tar" | cut -d' ' -f1)
   # systemd stops on SIGRTMIN+3 and looks for `container` to know where it runs.
-  jq -n --arg digest "$digest" '{
-    architecture: "amd64", os: "linux",
+  jq -n --arg digest "$digest" --arg created "$(date -u +%FT%TZ)" '{
+    architecture: "amd64", os: "linux", created: $created,
     config: {
       Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "container=docker"],
       Entrypoint: ["/usr/local/bin/entrypoint", "/sbin/init"],
