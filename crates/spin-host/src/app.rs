@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Store, UpdateDeadline};
 
 use crate::engine::Ticker;
 use crate::key_value::Stores;
@@ -63,7 +63,8 @@ impl Component {
         let mut store = Store::new(&self.services.engine, state);
         store.limiter(|state| &mut state.limits);
         store.set_epoch_deadline(TURN);
-        store.epoch_deadline_async_yield_and_update(TURN);
+        // tokio's own yield lets the worker look at its sockets; waking oneself would not.
+        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(TURN, Box::pin(tokio::task::yield_now()))));
         Ok(store)
     }
 

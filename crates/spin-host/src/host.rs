@@ -149,6 +149,8 @@ impl Host {
             Some(text) => RuntimeConfig::parse(&text, Path::new(RUNTIME_CONFIG_DIR))?,
             None => RuntimeConfig::default(),
         };
+        // Outbound TLS; whoever installed a provider before us chose one on purpose.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let pool = engine::Config::host(&environment, memory_limit)?;
         let engine = engine::new(&pool)?;
         let instances = pool.pool.as_ref().map_or(Semaphore::MAX_PERMITS, |p| p.instances as usize);

@@ -3,13 +3,13 @@
 mod sqlite;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::runtime_config::KeyValueStore;
-use sqlite::Database;
+use sqlite::{Database, Place};
 
 /// The store that every application has.
 pub(crate) const DEFAULT: &str = "default";
@@ -49,11 +49,15 @@ impl Stores {
     pub(crate) fn new(configured: &BTreeMap<String, KeyValueStore>, state_dir: Option<&Path>) -> Self {
         let mut stores: BTreeMap<String, Store> = configured
             .iter()
-            .map(|(label, KeyValueStore::Spin { path })| (label.clone(), Store::new(label, path.clone())))
+            .map(|(label, KeyValueStore::Spin { path })| {
+                let place = path.clone().map_or(Place::Memory, Place::File);
+                (label.clone(), Store::new(label, place))
+            })
             .collect();
-        stores
-            .entry(DEFAULT.to_owned())
-            .or_insert_with(|| Store::new(DEFAULT, state_dir.map(|d| d.join(DEFAULT_FILE))));
+        stores.entry(DEFAULT.to_owned()).or_insert_with(|| {
+            let file = state_dir.map(|dir| dir.join(DEFAULT_FILE));
+            Store::new(DEFAULT, file.map_or(Place::Memory, Place::FileOrMemory))
+        });
         Self(stores)
     }
 
@@ -67,8 +71,8 @@ impl Stores {
 }
 
 impl Store {
-    fn new(label: &str, path: Option<PathBuf>) -> Self {
-        Self { label: label.into(), database: Arc::new(Database::new(path)) }
+    fn new(label: &str, place: Place) -> Self {
+        Self { label: label.into(), database: Arc::new(Database::new(place)) }
     }
 
     /// Makes sure that the store can be used.
@@ -138,6 +142,13 @@ mod tests {
         let again = open(Some(dir.path()));
         assert_eq!(again.get("a".to_owned()).await.unwrap(), Some(b"2".to_vec()));
         assert!(dir.path().join("sqlite_key_value.db").exists());
+    }
+
+    #[tokio::test]
+    async fn a_state_directory_that_cant_be_written_leaves_memory() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let below_a_file = file.path().join("state");
+        exercise(&Stores::new(&BTreeMap::new(), Some(&below_a_file)).get(DEFAULT).unwrap()).await;
     }
 
     #[tokio::test]

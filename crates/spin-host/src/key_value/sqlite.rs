@@ -17,10 +17,17 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
     PRIMARY KEY (store, key)
 )";
 
+/// Where a database is.
+pub(super) enum Place {
+    Memory,
+    File(PathBuf),
+    /// A file where its directory can be written, else memory (a read-only root filesystem).
+    FileOrMemory(PathBuf),
+}
+
 /// A database that opens on first use.
 pub(super) struct Database {
-    /// `None` is in memory.
-    path: Option<PathBuf>,
+    place: Place,
     connection: Mutex<Option<Connection>>,
 }
 
@@ -28,8 +35,8 @@ pub(super) struct Database {
 pub(super) struct Connection(rusqlite::Connection);
 
 impl Database {
-    pub(super) fn new(path: Option<PathBuf>) -> Self {
-        Self { path, connection: Mutex::new(None) }
+    pub(super) fn new(place: Place) -> Self {
+        Self { place, connection: Mutex::new(None) }
     }
 
     /// Runs `work` alone on the connection.
@@ -38,26 +45,42 @@ impl Database {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let connection = match &mut *connection {
             Some(open) => open,
-            closed => closed.insert(self.open()?),
+            closed => closed.insert(self.place.open()?),
         };
         work(connection)
     }
+}
 
+impl Place {
     fn open(&self) -> rusqlite::Result<Connection> {
-        let connection = match &self.path {
-            Some(path) => rusqlite::Connection::open(path)?,
-            None => rusqlite::Connection::open_in_memory()?,
-        };
+        match self {
+            Self::Memory => Connection::prepare(rusqlite::Connection::open_in_memory()?),
+            Self::File(path) => Connection::prepare(rusqlite::Connection::open(path)?),
+            Self::FileOrMemory(path) => {
+                let file = || {
+                    // Where this fails, opening the file says why.
+                    let _ = path.parent().map(std::fs::create_dir_all);
+                    Self::File(path.clone()).open()
+                };
+                file().or_else(|error| {
+                    tracing::warn!("{} can't be written, so its values are kept in memory: {error}", path.display());
+                    Self::Memory.open()
+                })
+            }
+        }
+    }
+}
+
+impl Connection {
+    fn prepare(connection: rusqlite::Connection) -> rusqlite::Result<Self> {
         connection.busy_timeout(PATIENCE)?;
         // Readers and the writer of the file don't wait for each other. (Answers with the mode.)
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.execute(SCHEMA, [])?;
-        Ok(Connection(connection))
+        Ok(Self(connection))
     }
-}
 
-impl Connection {
     pub(super) fn get(&self, store: &str, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
         self.0
             .prepare_cached("SELECT value FROM spin_key_value WHERE store = ?1 AND key = ?2")?

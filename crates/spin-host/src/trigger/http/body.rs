@@ -96,6 +96,7 @@ mod tests {
         StreamBody::new(futures::stream::iter(frames)).boxed_unsync()
     }
 
+    #[allow(clippy::unnecessary_wraps)] // a frame as bodies yield it
     fn data(text: &'static str) -> Result<Frame<Bytes>, Error> {
         Ok(Frame::data(Bytes::from_static(text.as_bytes())))
     }

@@ -112,7 +112,7 @@ pub(super) fn parse(value: &Value) -> Result<TriggerConfig, ConfigError> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use serde_json::json;
 

@@ -6,7 +6,7 @@ use super::*;
 
 fn routes(declared: &[&'static str]) -> Routes<&'static str> {
     let mut routes = Routes::new();
-    for route in declared {
+    for route in declared.iter().copied() {
         routes.add(route, route).unwrap();
     }
     routes
