@@ -55,6 +55,7 @@ build_node() {
   say "making the images that it holds"
   node_images "$root" "$kubernetes" "$programs" "$node_tag" "$scratch/images.tar"
   preload "$programs" "$scratch/images.tar" "$node/var/lib/containerd"
+  share_layers "$node"
   say "packing it"
   pack "$node" "$1"
 }
@@ -121,6 +122,22 @@ wait "$daemon"
 # What names this daemon, or is made anew by the node's own.
 rm -rf "$store"/io.containerd.grpc.v1.introspection "$store"/io.containerd.snapshotter.v1.{blockfile,erofs,native}
 STEPS
+}
+
+# share_layers NODE: moves the unpacked layers out of /var and leaves links. Docker copies a node's /var into a volume when
+# it creates the node; what lies elsewhere is neither copied nor held in memory once for each node. Kubernetes is then
+# one file for kubelet and control plane.
+share_layers() {
+  local node=$1 layer name
+  mkdir -p "$node/kind/layers"
+  for layer in "$node"/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/*/fs; do
+    name=$(basename "${layer%/fs}")
+    mv "$layer" "$node/kind/layers/$name"
+    ln -s "/kind/layers/$name" "$layer"
+    if [[ -f $node/kind/layers/$name/usr/local/bin/kubernetes ]]; then
+      ln -f "$node/usr/bin/kubernetes" "$node/kind/layers/$name/usr/local/bin/kubernetes"
+    fi
+  done
 }
 
 # pack NODE FILE: an image of one layer in docker's archive format.
