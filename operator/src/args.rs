@@ -8,7 +8,7 @@ use clap::{ArgAction, Parser, Subcommand};
 use spinkube_api::contract::OPERATOR_NAMESPACE;
 use tokio::net::TcpListener;
 
-/// The SpinKube operator: runs Spin apps on Kubernetes.
+/// Runs Spin apps on Kubernetes.
 #[derive(Debug, Parser)]
 #[command(name = "spin-operator", version)]
 pub(crate) struct Args {
@@ -79,7 +79,9 @@ impl FromStr for BindAddress {
 impl BindAddress {
     /// Listens; `None` if turned off. All addresses means both families where the host has both.
     pub(crate) async fn listen(self) -> Result<Option<TcpListener>, (SocketAddr, std::io::Error)> {
-        let bind = |address: SocketAddr| async move { TcpListener::bind(address).await.map(Some).map_err(|error| (address, error)) };
+        let bind = |address: SocketAddr| async move {
+            TcpListener::bind(address).await.map(Some).map_err(|error| (address, error))
+        };
         match self {
             Self::Off => Ok(None),
             Self::One(address) => bind(address).await,

@@ -27,7 +27,10 @@ mod tests {
         for (name, yaml) in files().unwrap() {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/crd").join(&name);
             let committed = std::fs::read_to_string(&path).unwrap_or_default();
-            assert!(committed == yaml, "{name} is out of date: cargo run --release -p spin-operator -- crds operator/config/crd");
+            assert!(
+                committed == yaml,
+                "{name} is out of date: cargo run --release -p spin-operator -- crds operator/config/crd"
+            );
         }
     }
 }

@@ -56,12 +56,9 @@ mod tests {
     #[test]
     fn default_is_the_nearest_then_the_first() {
         let near = [executor("a", "z"), executor("a", "y"), executor("spin-operator", "b"), executor("x", "a")];
-        for (executors, expected) in [
-            (&near[..], Some("y")),
-            (&near[2..], Some("b")),
-            (&near[3..], Some("a")),
-            (&[], None),
-        ] {
+        for (executors, expected) in
+            [(&near[..], Some("y")), (&near[2..], Some("b")), (&near[3..], Some("a")), (&[], None)]
+        {
             assert_eq!(default_name(executors, "a", "spin-operator").as_deref(), expected);
         }
     }
@@ -69,12 +66,9 @@ mod tests {
     #[test]
     fn an_executor_concerns_its_namespace_or_all() {
         let app = app(&json!({"executor": "e"}));
-        for (namespace, name, concerned) in [
-            ("default", "e", true),
-            ("spin-operator", "e", true),
-            ("other", "e", false),
-            ("default", "f", false),
-        ] {
+        for (namespace, name, concerned) in
+            [("default", "e", true), ("spin-operator", "e", true), ("other", "e", false), ("default", "f", false)]
+        {
             assert_eq!(may_run(&executor(namespace, name), "spin-operator", &app), concerned, "{namespace}/{name}");
         }
     }

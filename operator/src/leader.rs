@@ -153,7 +153,11 @@ fn look(lease: &Lease, identity: &str, now: Timestamp) -> Look {
     let holder = spec.holder_identity.unwrap_or_default();
     let renewed = spec.renew_time.map_or(Timestamp::UNIX_EPOCH, |time| time.0);
     let duration = spec.lease_duration_seconds.map_or(DURATION, |seconds| SignedDuration::from_secs(seconds.into()));
-    if holder.is_empty() || holder == identity || now.duration_since(renewed) > duration { Look::Take } else { Look::Wait }
+    if holder.is_empty() || holder == identity || now.duration_since(renewed) > duration {
+        Look::Take
+    } else {
+        Look::Wait
+    }
 }
 
 /// The Lease with `identity` as holder; `found` with its version, so that of two candidates one wins.

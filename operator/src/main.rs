@@ -1,4 +1,4 @@
-//! The SpinKube operator: turns `SpinApp`s into Deployments, Services and Secrets, by the executor that each names.
+//! The `SpinKube` operator: turns `SpinApp`s into Deployments, Services and Secrets, by the executor that each names.
 //!
 //! - [`run`]: the tasks and their end; [`args`]: flags
 //! - [`controller`]: what is read and written when something changes; [`desired`]: what should be there, as pure
@@ -19,6 +19,8 @@ mod leader;
 mod manifests;
 mod metrics;
 mod run;
+#[cfg(test)]
+mod scenario;
 mod status;
 mod webhook;
 

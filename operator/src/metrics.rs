@@ -43,15 +43,28 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::default();
         let reconciled = Family::default();
-        registry.register("controller_runtime_reconcile", "Reconciliations per controller and result", reconciled.clone());
+        registry.register(
+            "controller_runtime_reconcile",
+            "Reconciliations per controller and result",
+            reconciled.clone(),
+        );
         let errors = Family::default();
-        registry.register("controller_runtime_reconcile_errors", "Failed reconciliations per controller", errors.clone());
-        let histogram: fn() -> Histogram = || Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0, 60.0]);
+        registry.register(
+            "controller_runtime_reconcile_errors",
+            "Failed reconciliations per controller",
+            errors.clone(),
+        );
+        let histogram: fn() -> Histogram =
+            || Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0, 60.0]);
         let seconds = Family::new_with_constructor(histogram);
         let help = "Length of time per reconciliation per controller";
         registry.register_with_unit("controller_runtime_reconcile_time", help, Unit::Seconds, seconds.clone());
         let reviewed = Family::default();
-        registry.register("controller_runtime_webhook_requests", "Admission requests by HTTP status code", reviewed.clone());
+        registry.register(
+            "controller_runtime_webhook_requests",
+            "Admission requests by HTTP status code",
+            reviewed.clone(),
+        );
         let leading = Gauge::default();
         registry.register("leader_election_master_status", "Whether this replica is the leader", leading.clone());
         Self { registry: Arc::new(registry), reconciled, errors, seconds, reviewed, leading }

@@ -121,11 +121,8 @@ async fn webhooks(
     let Some(listener) = listen(args.webhook_bind_address).await? else { return Ok(()) };
     let identity = Arc::new(Identity::default());
     let tls = webhook::tls(identity.clone())?;
-    let webhooks = Webhooks {
-        client: client.clone(),
-        metrics: metrics.clone(),
-        default_namespace: args.namespace.clone(),
-    };
+    let webhooks =
+        Webhooks { client: client.clone(), metrics: metrics.clone(), default_namespace: args.namespace.clone() };
     let service = ServiceRef { name: args.webhook_service.clone(), namespace: args.namespace.clone() };
     tokio::join!(
         webhook::serve(listener, tls, webhooks, stop.clone()),

@@ -35,7 +35,9 @@ pub(crate) fn status(app: &SpinApp, observed: &Observed<'_>) -> SpinAppStatus {
         let found = deployment.conditions.iter().flatten().find(|condition| condition.type_ == type_);
         match (observed.deployment, found, &observed.failure) {
             (Some(seen), Some(found), _) => set(&mut conditions, from_deployment(found, is_stale(seen))),
-            (None, _, Some(failure)) => set(&mut conditions, condition(type_, "False", failure.reason, &failure.message)),
+            (None, _, Some(failure)) => {
+                set(&mut conditions, condition(type_, "False", failure.reason, &failure.message));
+            }
             (None, _, None) => set(&mut conditions, not_found(type_)),
             // A Deployment that has no conditions yet: what is known stays, at first that nothing is.
             (Some(_), None, _) if !conditions.iter().any(|known| known.type_ == type_) => {
@@ -44,10 +46,13 @@ pub(crate) fn status(app: &SpinApp, observed: &Observed<'_>) -> SpinAppStatus {
             (Some(_), None, _) => {}
         }
     }
-    set(&mut conditions, match &observed.failure {
-        None => condition("Reconciled", "True", "Reconciled", "Deployment and Service are as the app wants them."),
-        Some(failure) => condition("Reconciled", "False", failure.reason, &failure.message),
-    });
+    set(
+        &mut conditions,
+        match &observed.failure {
+            None => condition("Reconciled", "True", "Reconciled", "Deployment and Service are as the app wants them."),
+            Some(failure) => condition("Reconciled", "False", failure.reason, &failure.message),
+        },
+    );
     SpinAppStatus {
         conditions,
         active_scheduler: Some(app.spec.executor.clone()),

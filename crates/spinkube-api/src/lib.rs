@@ -1,4 +1,4 @@
-//! SpinKube's Kubernetes contract: the kinds `SpinApp` and `SpinAppExecutor`, the names and labels of what is made of
+//! `SpinKube`'s Kubernetes contract: the kinds `SpinApp` and `SpinAppExecutor`, the names and labels of what is made of
 //! them, and the bytes of the runtime config. The operator and the tool share it; it does no I/O.
 //!
 //! - [`spin_app`], [`executor`]: the kinds; [`runtime_config`]: the part of an app that becomes a file

@@ -89,11 +89,7 @@ fn parse(text: &str) -> Option<Quantity> {
         Base::Decimal => scale += exponent,
     }
     let factor = 10_i128.checked_pow(scale.unsigned_abs())?;
-    let nanos = if scale >= 0 {
-        value.checked_mul(factor)?
-    } else {
-        value / factor + i128::from(value % factor != 0)
-    };
+    let nanos = if scale >= 0 { value.checked_mul(factor)? } else { value / factor + i128::from(value % factor != 0) };
     let nanos = nanos.min(i128::from(i64::MAX).checked_mul(NANOS)?);
     Some(Quantity { nanos: if negative { -nanos } else { nanos }, format })
 }

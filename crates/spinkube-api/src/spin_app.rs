@@ -27,11 +27,11 @@ use crate::runtime_config::RuntimeConfig;
         status_replicas_path = ".status.replicas",
         label_selector_path = ".status.selector"
     ),
-    printcolumn(name = "Ready", type_ = "integer", json_path = ".status.readyReplicas"),
-    printcolumn(name = "Desired", type_ = "integer", json_path = ".spec.replicas"),
-    printcolumn(name = "Executor", type_ = "string", json_path = ".spec.executor"),
-    printcolumn(name = "Deployment", type_ = "string", json_path = ".status.deploymentName", priority = 1),
-    printcolumn(name = "Service", type_ = "string", json_path = ".status.serviceName", priority = 1)
+    printcolumn = r#"{"name": "Ready", "type": "integer", "jsonPath": ".status.readyReplicas"}"#,
+    printcolumn = r#"{"name": "Desired", "type": "integer", "jsonPath": ".spec.replicas"}"#,
+    printcolumn = r#"{"name": "Executor", "type": "string", "jsonPath": ".spec.executor"}"#,
+    printcolumn = r#"{"name": "Deployment", "type": "string", "jsonPath": ".status.deploymentName", "priority": 1}"#,
+    printcolumn = r#"{"name": "Service", "type": "string", "jsonPath": ".status.serviceName", "priority": 1}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SpinAppSpec {

@@ -14,7 +14,7 @@ use crate::executors;
 use crate::status::Observed;
 
 /// Watches can miss what no watch covers, such as a deleted CA Secret.
-const RESYNC: Duration = Duration::from_secs(600);
+const RESYNC: Duration = Duration::from_mins(10);
 
 pub(super) async fn reconcile(object: Arc<DeserializeGuard<SpinApp>>, context: Arc<Context>) -> Result<Action, Error> {
     measured("spinapp", object.as_ref(), &context, async {

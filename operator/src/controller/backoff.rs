@@ -7,7 +7,7 @@ use std::time::Duration;
 use kube::api::ObjectMeta;
 
 const FIRST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// Failures in a row by object. An object that is deleted while it fails leaves a few bytes until the next start.
 #[derive(Default)]

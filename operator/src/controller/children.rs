@@ -98,7 +98,9 @@ where
     let name = desired.name_any();
     match api.patch(&name, &params, &Patch::Apply(desired)).await {
         // Two controllers of one object: the API server refuses to add the second owner.
-        Err(kube::Error::Api(status)) if status.code == 422 && status.message.contains("Only one reference can have") => {
+        Err(kube::Error::Api(status))
+            if status.code == 422 && status.message.contains("Only one reference can have") =>
+        {
             Err(Error::NotOurs { kind: kind_name::<K>(), name })
         }
         result => Ok(result?),

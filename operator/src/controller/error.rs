@@ -16,7 +16,9 @@ pub(crate) enum Error {
         name: String,
     },
     /// The executor wants Deployments but does not say which.
-    #[error("SpinAppExecutor {namespace}/{name} has createDeployment but no deploymentConfig; add spec.deploymentConfig")]
+    #[error(
+        "SpinAppExecutor {namespace}/{name} has createDeployment but no deploymentConfig; add spec.deploymentConfig"
+    )]
     MissingDeploymentConfig {
         /// The executor's namespace.
         namespace: String,

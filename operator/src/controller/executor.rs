@@ -41,11 +41,10 @@ pub(super) async fn reconcile(
                 Err(error)
             }
             // The executor went, or somebody else changed the finalizers: its next event says how it is now.
-            Err(FinalizerError::AddFinalizer(kube::Error::Api(status)) | FinalizerError::RemoveFinalizer(kube::Error::Api(status)))
-                if matches!(status.code, 404 | 409 | 422) =>
-            {
-                Ok(Action::await_change())
-            }
+            Err(
+                FinalizerError::AddFinalizer(kube::Error::Api(status))
+                | FinalizerError::RemoveFinalizer(kube::Error::Api(status)),
+            ) if matches!(status.code, 404 | 409 | 422) => Ok(Action::await_change()),
             Err(FinalizerError::AddFinalizer(error) | FinalizerError::RemoveFinalizer(error)) => Err(error.into()),
             Err(error @ (FinalizerError::UnnamedObject | FinalizerError::InvalidFinalizer)) => {
                 Err(Error::Invalid(error.to_string()))
@@ -77,7 +76,8 @@ async fn dependents(executor: &SpinAppExecutor, context: &Context) -> Result<boo
     let apps = Api::<DynamicObject>::all_with(context.client.clone(), &kind).list(&ListParams::default()).await?;
     let same_name = ListParams::default().fields(&format!("metadata.name={name}"));
     let others = Api::<PartialObjectMeta<SpinAppExecutor>>::all(context.client.clone()).list(&same_name).await?;
-    let served: BTreeSet<_> = others.iter().filter_map(ResourceExt::namespace).filter(|other| *other != namespace).collect();
+    let served: BTreeSet<_> =
+        others.iter().filter_map(ResourceExt::namespace).filter(|other| *other != namespace).collect();
     Ok(apps.iter().any(|app| names_executor(app, &name) && app.namespace().is_none_or(|own| !served.contains(&own))))
 }
 

@@ -2,15 +2,17 @@
 //! repeated with growing delay, and at once when something it depends on changes.
 
 mod app;
+#[cfg(test)]
+mod app_tests;
 mod backoff;
 mod children;
 mod config_secrets;
 mod error;
 mod executor;
+#[cfg(test)]
+mod executor_tests;
 mod references;
 mod report;
-#[cfg(test)]
-mod scenario;
 mod triggers;
 
 use std::sync::Arc;
@@ -36,7 +38,7 @@ use crate::metrics::Metrics;
 /// Reconciliations of one kind at once. They wait for the API server, so this bounds its load, not ours.
 const CONCURRENCY: u16 = 16;
 /// A reconciliation that takes longer is given up and repeated.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// One bad object must not stop the watch of all the others.
 type Guarded<K> = DeserializeGuard<K>;
@@ -61,6 +63,13 @@ impl Context {
             backoff: Backoff::default(),
             default_namespace: default_namespace.to_owned(),
         })
+    }
+}
+
+#[cfg(test)]
+impl Context {
+    fn scripted(client: &Client) -> Arc<Self> {
+        Self::new(client, "test", &Metrics::default(), "spin-operator")
     }
 }
 
@@ -96,7 +105,10 @@ pub(crate) async fn run(
         .with_config(ControllerConfig::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(app::reconcile, retry, Context::new(&client, "spinapp-reconciler", &metrics, &default_namespace))
-        .for_each(|result| log("spinapp", result));
+        .for_each(|result| {
+            log("spinapp", result);
+            std::future::ready(())
+        });
 
     let by_app = executor_store.clone();
     let namespace = default_namespace.clone();
@@ -111,7 +123,10 @@ pub(crate) async fn run(
             retry,
             Context::new(&client, "spinappexecutor-reconciler", &metrics, &default_namespace),
         )
-        .for_each(|result| log("spinappexecutor", result));
+        .for_each(|result| {
+            log("spinappexecutor", result);
+            std::future::ready(())
+        });
 
     let synced = async {
         let ready = (app_store.wait_until_ready(), executor_store.wait_until_ready());
@@ -123,6 +138,7 @@ pub(crate) async fn run(
 }
 
 /// When to repeat a failed reconciliation.
+#[expect(clippy::needless_pass_by_value, reason = "the controller passes them so")]
 fn retry<K: kube::Resource>(object: Arc<K>, error: &Error, context: Arc<Context>) -> Action {
     tracing::warn!(namespace = object.meta().namespace, name = object.meta().name, "reconcile: {error}");
     Action::requeue(context.backoff.next(object.meta()))
@@ -136,7 +152,7 @@ async fn measured<K: kube::Resource>(
     work: impl Future<Output = Result<Action, Error>>,
 ) -> Result<Action, Error> {
     let start = Instant::now();
-    let result = tokio::time::timeout(LIMIT, work).await.unwrap_or(Err(Error::TooSlow));
+    let result = tokio::time::timeout(LIMIT, Box::pin(work)).await.unwrap_or(Err(Error::TooSlow));
     context.metrics.reconciled(kind, result.is_ok(), start.elapsed());
     if result.is_ok() {
         context.backoff.reset(object.meta());
@@ -145,7 +161,7 @@ async fn measured<K: kube::Resource>(
 }
 
 /// Failed reconciliations are reported where they fail; what is left are watches that break and are taken up again.
-async fn log<T, E: std::error::Error>(kind: &str, result: Result<T, kube::runtime::controller::Error<E, watcher::Error>>) {
+fn log<T, E: std::error::Error>(kind: &str, result: Result<T, kube::runtime::controller::Error<E, watcher::Error>>) {
     match result {
         Err(kube::runtime::controller::Error::QueueError(error)) => tracing::warn!(kind, "watch: {error}"),
         Err(error) => tracing::debug!(kind, "{error}"),

@@ -59,8 +59,8 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn env_of(spec: Value, settings: Value) -> Value {
-        serde_json::to_value(env(&app(&spec), &config(&settings)).unwrap()).unwrap()
+    fn env_of(spec: &Value, settings: &Value) -> Value {
+        serde_json::to_value(env(&app(spec), &config(settings)).unwrap()).unwrap()
     }
 
     #[test]
@@ -103,19 +103,19 @@ mod tests {
                 ]),
             ),
         ] {
-            assert_eq!(env_of(spec.clone(), settings), expected, "{spec}");
+            assert_eq!(env_of(&spec, &settings), expected, "{spec}");
         }
     }
 
     #[test]
     fn all_in_order() {
         let vars = env_of(
-            json!({
+            &json!({
                 "variables": [{"name": "z"}],
                 "invocationLimits": {"memory": "40M"},
                 "components": ["hello"],
             }),
-            json!({"otel": {"exporter_otlp_traces_endpoint": "t", "exporter_otlp_metrics_endpoint": "m"}}),
+            &json!({"otel": {"exporter_otlp_traces_endpoint": "t", "exporter_otlp_metrics_endpoint": "m"}}),
         );
         let names: Vec<_> = vars.as_array().unwrap().iter().map(|var| var["name"].as_str().unwrap()).collect();
         assert_eq!(

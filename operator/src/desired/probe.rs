@@ -11,7 +11,8 @@ use super::DesiredError;
 pub(super) fn probe(name: &'static str, check: Option<&HealthProbe>) -> Result<Option<Probe>, DesiredError> {
     let Some(check) = check else { return Ok(None) };
     let get = check.http_get.as_ref().ok_or(DesiredError::ProbeWithoutAction(name))?;
-    let headers = get.http_headers.iter().map(|header| HTTPHeader { name: header.name.clone(), value: header.value.clone() });
+    let headers =
+        get.http_headers.iter().map(|header| HTTPHeader { name: header.name.clone(), value: header.value.clone() });
     let headers: Vec<HTTPHeader> = headers.collect();
     let nonzero = |value: i32| Some(value).filter(|value| *value != 0);
     Ok(Some(Probe {

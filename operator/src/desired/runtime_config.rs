@@ -81,7 +81,11 @@ mod tests {
             (&configured, minimal.clone(), true),
             (&own_secret, minimal, false),
         ] {
-            assert_eq!(to_generate(&app(spec), &deployment_config).is_some(), generated, "{spec} {deployment_config:?}");
+            assert_eq!(
+                to_generate(&app(spec), &deployment_config).is_some(),
+                generated,
+                "{spec} {deployment_config:?}"
+            );
         }
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn volumes(app: &SpinApp, secrets: MountedSecrets<'_>) -> (Vec<Volume
     let (mut volumes, mut mounts): (Vec<_>, Vec<_>) = runtime_config.into_iter().unzip();
     volumes.extend(app.spec.volumes.iter().cloned());
     mounts.extend(app.spec.volume_mounts.iter().cloned());
-    for (volume, mount) in ca {
+    if let Some((volume, mount)) = ca {
         volumes.push(volume);
         mounts.push(mount);
     }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -73,10 +75,12 @@ impl Bundle {
         let certificates = CertificateDer::pem_slice_iter(self.certificate.as_bytes())
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| format!("its certificate can't be read: {error}"))?;
-        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).map_err(|error| format!("its key can't be read: {error}"))?;
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes())
+            .map_err(|error| format!("its key can't be read: {error}"))?;
         let signer = any_supported_type(&key).map_err(|error| format!("its key can't be used: {error}"))?;
         let leaf = certificates.first().ok_or("it holds no certificate")?;
-        let (_, leaf) = X509Certificate::from_der(leaf).map_err(|error| format!("its certificate can't be read: {error}"))?;
+        let (_, leaf) =
+            X509Certificate::from_der(leaf).map_err(|error| format!("its certificate can't be read: {error}"))?;
         if !covers(&leaf, host) {
             return Err(format!("its certificate is not for {host}"));
         }

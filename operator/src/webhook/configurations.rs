@@ -76,9 +76,7 @@ mod tests {
     #[test]
     fn only_our_webhooks_that_do_not_have_it() {
         let service = ServiceRef { name: "s".into(), namespace: "n".into() };
-        let webhook = |name: &str, service: &str, ca: Value| {
-            json!({"name": name, "clientConfig": {"service": {"name": service, "namespace": "n"}, "caBundle": ca}})
-        };
+        let webhook = |name: &str, service: &str, ca: Value| json!({"name": name, "clientConfig": {"service": {"name": service, "namespace": "n"}, "caBundle": ca}});
         let mut configuration = json!({"webhooks": [
             webhook("done", "s", json!(STANDARD.encode("ca"))),
             webhook("foreign", "other", Value::Null),
@@ -86,7 +84,11 @@ mod tests {
             webhook("old", "s", json!("b2xk")),
         ]});
         let patch = operations(&configuration, "ca", &service);
-        json_patch::patch(&mut configuration, &serde_json::from_value(Value::from(patch)).unwrap()).unwrap();
+        json_patch::patch(
+            &mut configuration,
+            &serde_json::from_value::<json_patch::Patch>(Value::from(patch)).unwrap(),
+        )
+        .unwrap();
         let bundles: Vec<_> =
             (0..4).map(|index| configuration["webhooks"][index]["clientConfig"]["caBundle"].clone()).collect();
         assert_eq!(bundles, [json!("Y2E="), Value::Null, json!("Y2E="), json!("Y2E=")]);

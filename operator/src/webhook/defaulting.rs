@@ -47,7 +47,8 @@ mod tests {
             assert_eq!(needs_executor(&object), needed, "{object}");
             if needed {
                 let mut patched = object.clone();
-                json_patch::patch(&mut patched, &serde_json::from_value(patch(&object, "chosen")).unwrap()).unwrap();
+                let patch: json_patch::Patch = serde_json::from_value(patch(&object, "chosen")).unwrap();
+                json_patch::patch(&mut patched, &patch).unwrap();
                 assert_eq!(patched["spec"]["executor"], "chosen", "{object}");
                 assert_eq!(patched["spec"]["image"], object["spec"]["image"]);
             }

@@ -33,7 +33,7 @@ const PROPAGATION: Duration = Duration::from_secs(5);
 /// Pause after a failure.
 const RETRY: Duration = Duration::from_secs(1);
 /// Longest time between two looks at the certificate's age.
-const LOOK: Duration = Duration::from_secs(3600);
+const LOOK: Duration = Duration::from_hours(1);
 
 /// The certificate that is served now. TLS connections take it from here.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl Identity {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn replace(&self, certified: Arc<CertifiedKey>) {
+    pub(super) fn replace(&self, certified: Arc<CertifiedKey>) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(certified);
     }
 
@@ -182,7 +182,9 @@ fn changes(client: &Client, namespace: &str) -> BoxStream<'static, ()> {
     .boxed()
 }
 
-fn touches<K>(events: impl stream::Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static) -> BoxStream<'static, ()>
+fn touches<K>(
+    events: impl stream::Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static,
+) -> BoxStream<'static, ()>
 where
     K: Send + 'static,
 {

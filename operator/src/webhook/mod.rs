@@ -38,3 +38,15 @@ impl From<kube::Error> for WebhookError {
         Self::Api(Box::new(error))
     }
 }
+
+/// What validation says of an app with this executor, as texts.
+#[cfg(test)]
+pub(crate) fn invalid_app(app: &spinkube_api::SpinApp, executor: &spinkube_api::SpinAppExecutor) -> Vec<String> {
+    validation::app(&app.spec, Some(executor), None).iter().map(field_error::FieldError::body).collect()
+}
+
+/// What validation says of an executor, as texts.
+#[cfg(test)]
+pub(crate) fn invalid_executor(executor: &spinkube_api::SpinAppExecutor) -> Vec<String> {
+    validation::executor(&executor.spec).iter().map(field_error::FieldError::body).collect()
+}

@@ -25,6 +25,15 @@ pub(super) struct Request {
     pub(super) old_object: Value,
 }
 
+impl Request {
+    /// Whether this is an update that changes nothing but metadata, or of an object on its way out. What was stored
+    /// before a rule came must not keep its finalizers for ever.
+    pub(super) fn leaves_spec(&self) -> bool {
+        let deleting = self.object.pointer("/metadata/deletionTimestamp").is_some_and(|time| !time.is_null());
+        !self.old_object.is_null() && (deleting || self.object.get("spec") == self.old_object.get("spec"))
+    }
+}
+
 /// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -82,9 +91,7 @@ impl Answer {
         let refuse = |message: String, reason: &str| (Some(Status::failure(&message, reason).with_code(code)), None);
         let (status, patch) = match verdict {
             Verdict::Allow => (None, None),
-            Verdict::Patch(patch) => {
-                (None, Some(base64::engine::general_purpose::STANDARD.encode(patch.to_string())))
-            }
+            Verdict::Patch(patch) => (None, Some(base64::engine::general_purpose::STANDARD.encode(patch.to_string()))),
             Verdict::Invalid { kind, name, errors } => {
                 let status = Status::failure(&sentence(kind, &name, &errors), "Invalid").with_code(code);
                 (Some(status.with_details(details(kind, name, &errors))), None)
@@ -124,6 +131,20 @@ mod tests {
         let errors = vec![FieldError::invalid("spec.replicas", 0, "replicas must be > 0")];
         let answer = Answer::new("u1".into(), Verdict::Invalid { kind: "SpinApp", name: "a".into(), errors });
         insta::assert_json_snapshot!(answer);
+    }
+
+    #[test]
+    fn metadata_and_deletion_are_not_judged() {
+        let deleting = json!({"deletionTimestamp": "2026-01-01T00:00:00Z"});
+        for (object, old, leaves) in [
+            (json!({"spec": 1}), Value::Null, false),
+            (json!({"spec": 1}), json!({"spec": 2}), false),
+            (json!({"spec": 1, "metadata": {"labels": {}}}), json!({"spec": 1}), true),
+            (json!({"spec": 1, "metadata": deleting}), json!({"spec": 2}), true),
+        ] {
+            let request = Request { uid: String::new(), namespace: String::new(), object, old_object: old };
+            assert_eq!(request.leaves_spec(), leaves, "{request:?}");
+        }
     }
 
     #[test]

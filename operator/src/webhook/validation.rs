@@ -10,7 +10,11 @@ use spinkube_api::{SpinAppExecutor, SpinAppExecutorSpec, SpinAppSpec};
 use super::field_error::FieldError;
 
 /// What is wrong with an app. `executor` is the one that its name leads to; `old` is what an update replaces.
-pub(super) fn app(spec: &SpinAppSpec, executor: Option<&SpinAppExecutor>, old: Option<&SpinAppSpec>) -> Vec<FieldError> {
+pub(super) fn app(
+    spec: &SpinAppSpec,
+    executor: Option<&SpinAppExecutor>,
+    old: Option<&SpinAppSpec>,
+) -> Vec<FieldError> {
     let missing = executor.is_none().then(|| missing_executor(&spec.executor));
     [
         missing,
@@ -52,7 +56,8 @@ fn annotations(spec: &SpinAppSpec, executor: &SpinAppExecutorSpec) -> Option<Fie
         .into_iter()
         .find(|(_, annotations)| !annotations.is_empty())
         .map(|(name, annotations)| {
-            let value: Value = annotations.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
+            let value: Value =
+                annotations.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
             let detail = format!("{name} can't be set when the executor does not use operator deployments");
             FieldError::invalid(&format!("spec.{name}"), value, detail)
         })

@@ -7,25 +7,18 @@ use serde_json::{Map, Value, json};
 
 const QUANTITY: &str = r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$";
 const REASON: &str = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$";
-const CONDITION_TYPE: &str = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$";
+const CONDITION_TYPE: &str =
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$";
 
 /// References to one object by `name`, whole or nothing. The name may be absent, for reasons of history.
 const REFERENCES: [&str; 6] =
     ["secretRef", "nodePublishSecretRef", "configMapKeyRef", "secretKeyRef", "configMap", "secret"];
 /// Other objects that are applied whole or not at all.
-const ATOMIC_MAPS: [&str; 6] = ["fieldRef", "resourceFieldRef", "fileKeyRef", "dataSource", "selector", "labelSelector"];
+const ATOMIC_MAPS: [&str; 6] =
+    ["fieldRef", "resourceFieldRef", "fileKeyRef", "dataSource", "selector", "labelSelector"];
 /// Lists that are applied whole or not at all.
-const ATOMIC_LISTS: [&str; 9] = [
-    "monitors",
-    "items",
-    "accessModes",
-    "targetWWNs",
-    "wwids",
-    "portals",
-    "sources",
-    "matchExpressions",
-    "values",
-];
+const ATOMIC_LISTS: [&str; 9] =
+    ["monitors", "items", "accessModes", "targetWWNs", "wwids", "portals", "sources", "matchExpressions", "values"];
 /// Defaults by object and field.
 const DEFAULTS: [(&str, &str, &str); 7] = [
     ("azureDisk", "fsType", "ext4"),

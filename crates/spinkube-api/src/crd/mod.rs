@@ -43,9 +43,7 @@ fn finish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
 /// What every kind has beside spec and status, and what serde's view of the types can't say.
 fn complete(schema: &mut Value) {
     let reference = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md";
-    let text = |description: &str, anchor: &str| {
-        json!({"type": "string", "description": format!("{description} See {reference}#{anchor}")})
-    };
+    let text = |description: &str, anchor: &str| json!({"type": "string", "description": format!("{description} See {reference}#{anchor}")});
     schema["properties"]["apiVersion"] = text("Version of this representation of the object.", "resources");
     schema["properties"]["kind"] = text("What the object represents.", "types-kinds");
     schema["properties"]["metadata"] = json!({"type": "object"});

@@ -9,22 +9,26 @@ mod spec;
 mod toml;
 
 pub use references::References;
-pub use spec::{
-    KeyValueStore, LlmCompute, RuntimeConfig, RuntimeConfigOption, RuntimeConfigVarSource, SqliteDatabase,
-};
+pub use spec::{KeyValueStore, LlmCompute, RuntimeConfig, RuntimeConfigOption, RuntimeConfigVarSource, SqliteDatabase};
 pub use toml::toml;
 
 /// Why a runtime config can't be made. Each text names the part of the `SpinApp` to change.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum RuntimeConfigError {
     /// Two stores of one name.
-    #[error("duplicate definition for key value store with name: {0}; rename or remove one in spec.runtimeConfig.keyValueStores")]
+    #[error(
+        "duplicate definition for key value store with name: {0}; rename or remove one in spec.runtimeConfig.keyValueStores"
+    )]
     DuplicateKeyValueStore(String),
     /// Two databases of one name.
-    #[error("duplicate definition for sqlite database with name: {0}; rename or remove one in spec.runtimeConfig.sqliteDatabases")]
+    #[error(
+        "duplicate definition for sqlite database with name: {0}; rename or remove one in spec.runtimeConfig.sqliteDatabases"
+    )]
     DuplicateSqliteDatabase(String),
     /// A referenced value isn't text, so TOML can't hold it.
-    #[error("key {key:?} of {kind} {name:?} is not UTF-8 text; store the value that spec.runtimeConfig refers to as text")]
+    #[error(
+        "key {key:?} of {kind} {name:?} is not UTF-8 text; store the value that spec.runtimeConfig refers to as text"
+    )]
     NotText {
         /// `Secret` or `ConfigMap`.
         kind: &'static str,

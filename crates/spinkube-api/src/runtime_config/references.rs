@@ -34,7 +34,12 @@ impl References {
         }
         let Some(source) = &option.value_from else { return Ok(String::new()) };
         if let Some(key) = &source.config_map_key_ref {
-            return Ok(self.config_maps.get(&key.name).and_then(|data| data.get(&key.key)).cloned().unwrap_or_default());
+            return Ok(self
+                .config_maps
+                .get(&key.name)
+                .and_then(|data| data.get(&key.key))
+                .cloned()
+                .unwrap_or_default());
         }
         let Some(key) = &source.secret_key_ref else { return Ok(String::new()) };
         let bytes = self.secrets.get(&key.name).and_then(|data| data.get(&key.key));

@@ -37,11 +37,7 @@ pub fn toml(config: &RuntimeConfig, references: &References) -> Result<String, R
 }
 
 /// Options by name: a later option of the same name wins, also over `type`.
-fn table(
-    type_: &str,
-    options: &[RuntimeConfigOption],
-    references: &References,
-) -> Result<Table, RuntimeConfigError> {
+fn table(type_: &str, options: &[RuntimeConfigOption], references: &References) -> Result<Table, RuntimeConfigError> {
     let mut table = Table::from([("type".to_owned(), type_.to_owned())]);
     for option in options {
         table.insert(option.name.clone(), references.value(option)?);
@@ -135,12 +131,9 @@ mod tests {
             store("alpha", "spin", vec![]),
         ]);
         let missing_key = stores(vec![store("a", "x", vec![from_secret("u", "s", "absent")])]);
-        for (config, hash) in [
-            (RuntimeConfig::default(), "760b133c"),
-            (redis, "533932d0"),
-            (two, "aa5d3cbb"),
-            (missing_key, "24a92654"),
-        ] {
+        for (config, hash) in
+            [(RuntimeConfig::default(), "760b133c"), (redis, "533932d0"), (two, "aa5d3cbb"), (missing_key, "24a92654")]
+        {
             let toml = toml(&config, &References::default()).unwrap();
             assert_eq!(secret_name("app", &toml), format!("app-{hash}"), "{toml}");
         }
@@ -187,14 +180,9 @@ mod tests {
     #[test]
     fn what_cannot_be_made_is_named() {
         let twice = stores(vec![store("a", "x", vec![]), store("a", "y", vec![])]);
-        assert_eq!(
-            toml(&twice, &References::default()),
-            Err(RuntimeConfigError::DuplicateKeyValueStore("a".into()))
-        );
-        let binary = References {
-            secrets: [("s".into(), [("k".into(), vec![0xff])].into())].into(),
-            ..References::default()
-        };
+        assert_eq!(toml(&twice, &References::default()), Err(RuntimeConfigError::DuplicateKeyValueStore("a".into())));
+        let binary =
+            References { secrets: [("s".into(), [("k".into(), vec![0xff])].into())].into(), ..References::default() };
         let error = toml(&stores(vec![store("a", "x", vec![from_secret("o", "s", "k")])]), &binary).unwrap_err();
         assert_eq!(
             error.to_string(),
