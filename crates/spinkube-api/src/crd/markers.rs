@@ -56,7 +56,8 @@ impl Transform for Markers {
 }
 
 fn mark(name: &str, property: &mut Map<String, Value>) {
-    let (is_object, is_list) = (property["type"] == "object", property["type"] == "array");
+    let is = |type_: &str| property.get("type").is_some_and(|found| found == type_);
+    let (is_object, is_list) = (is("object"), is("array"));
     if REFERENCES.contains(&name) && is_object {
         reference(property);
     }
@@ -76,13 +77,17 @@ fn mark(name: &str, property: &mut Map<String, Value>) {
         ("imagePullSecrets", Some(items)) => reference(items),
         ("conditions", Some(items)) => condition(items),
         // Nothing of a claim template's metadata is kept.
-        ("volumeClaimTemplate", _) => property["properties"]["metadata"] = json!({"type": "object"}),
+        ("volumeClaimTemplate", _) => {
+            if let Some(fields) = property.get_mut("properties") {
+                fields["metadata"] = json!({"type": "object"});
+            }
+        }
         _ => {}
     }
 }
 
 fn reference(property: &mut Map<String, Value>) {
-    if property["properties"].get("name").is_none() {
+    if property.get("properties").is_none_or(|fields| fields.get("name").is_none()) {
         return;
     }
     property.insert("x-kubernetes-map-type".to_owned(), json!("atomic"));
