@@ -84,7 +84,7 @@ configure() {
     | .hooks.createContainer += [{path: "/kind/bin/mount-product-files.sh"}]' >"$node/etc/containerd/cri-base.json"
 
   mkdir -p "$node/kind/manifests"
-  base=$(cd "$here/programs" && go list -mod=readonly -m -f '{{.Dir}}' sigs.k8s.io/metrics-server)/manifests/base
+  base=$(module_folder programs sigs.k8s.io/metrics-server)/manifests/base
   cp -r "$here/manifests/metrics-server" "$metrics"
   cp -r --no-preserve=mode "$base" "$metrics/base"
   sed "s/@KEY@/$node_tag/" "$here/manifests/default-cni.yaml" >"$node/kind/manifests/default-cni.yaml"

@@ -9,6 +9,11 @@ go_build() {
     go build -trimpath -buildvcs=false -o "$output" "$@")
 }
 
+# The folder of a module's files, checked against the go.sum of the module of ours that requires it.
+module_folder() {
+  (cd "$here/$1" && go mod download "$2" >&2 && go list -mod=readonly -m -f '{{.Dir}}' "$2")
+}
+
 # All Kubernetes programs in one, linked to their names.
 build_kubernetes() {
   local version short

@@ -47,7 +47,7 @@ prune_root() {
 # kind's base image as its module carries it: entrypoint, systemd units, containerd's and crictl's configuration.
 add_kind_files() {
   local files root=$1
-  files=$(cd "$here/kind" && go list -mod=readonly -m -f '{{.Dir}}' sigs.k8s.io/kind)/images/base/files
+  files=$(module_folder kind sigs.k8s.io/kind)/images/base/files
   [[ -f $files/usr/local/bin/entrypoint ]] || fail "the kind module has no base image in $files"
   cp -r --no-preserve=mode,ownership "$files"/{etc,kind,usr,LICENSES} "$root/"
   rm "$root/usr/local/bin/clean-install"
