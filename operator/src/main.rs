@@ -33,7 +33,7 @@ use tracing_subscriber::EnvFilter;
 async fn main() -> ExitCode {
     let args = args::Args::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).init();
     // The API client and the webhooks use the same cryptography; a second call would only say that it is there.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let result = match args.command {

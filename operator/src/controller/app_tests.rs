@@ -35,6 +35,11 @@ fn executor(config: &Value) -> Value {
     })
 }
 
+/// Answered with the whole app, as the API server does.
+fn apply_status() -> Call {
+    apply(STATUS).completed(json!({"spec": {"image": "registry/hello:1"}}))
+}
+
 fn shim() -> Value {
     executor(&json!({"runtimeClassName": "wasmtime-spin-v2"}))
 }
@@ -67,7 +72,7 @@ fn reported(reason: &str, message: &str) -> Vec<Call> {
             .with("/note", json!(message))
             .with("/reportingController", json!("test")),
         get(DEPLOYMENT).not_found(),
-        apply(STATUS)
+        apply_status()
             .with("/status/conditions/0/reason", json!(reason))
             .with("/status/conditions/2/type", json!("Reconciled"))
             .with("/status/conditions/2/status", json!("False"))
@@ -89,7 +94,7 @@ async fn a_new_app_gets_its_children_and_a_status() {
             .with("/spec/template/spec/volumes/1/name", json!("spin-ca"))
             .completed(json!({"metadata": {"generation": 1}})),
         apply(SERVICE).with("/spec/selector", json!({"core.spinkube.dev/app.simple-spinapp.status": "ready"})),
-        apply(STATUS)
+        apply_status()
             .with("/metadata", json!({"uid": "app-uid"}))
             .with("/status/readyReplicas", json!(0))
             .with("/status/activeScheduler", json!("containerd-shim-spin"))
@@ -111,7 +116,7 @@ async fn an_existing_ca_secret_is_left_alone() {
         get(&secret("mine")).answered(json!({"metadata": {"name": "mine"}})),
         apply(DEPLOYMENT).completed(json!({"metadata": {"generation": 1}})),
         apply(SERVICE),
-        apply(STATUS),
+        apply_status(),
     ];
     run(app(&json!({})), script).await.unwrap();
 }
@@ -126,7 +131,7 @@ async fn an_app_without_an_executor_in_its_namespace_gets_the_clusters() {
             .with("/spec/template/spec/volumes", Value::Null)
             .completed(json!({"metadata": {"generation": 1}})),
         apply(SERVICE),
-        apply(STATUS),
+        apply_status(),
     ];
     run(app(&json!({})), script).await.unwrap();
 }
@@ -180,7 +185,7 @@ async fn values_come_from_secrets_and_config_maps() {
                 .with("/spec/template/spec/volumes", json!([volume(&name)]))
                 .completed(json!({"metadata": {"generation": 1}})),
             apply(SERVICE),
-            apply(STATUS),
+            apply_status(),
         ];
         run(with_option(&source), script).await.unwrap();
     }
@@ -194,7 +199,7 @@ async fn a_missing_key_is_an_empty_value() {
         apply(&secret("simple-spinapp-24a92654")),
         apply(DEPLOYMENT).completed(json!({"metadata": {"generation": 1}})),
         apply(SERVICE),
-        apply(STATUS),
+        apply_status(),
     ];
     run(with_option(&json!({"secretKeyRef": {"name": "s", "key": "absent"}})), script).await.unwrap();
 }
@@ -217,7 +222,7 @@ async fn an_own_runtime_config_is_mounted_and_none_generated() {
             .with("/spec/template/spec/volumes", json!([volume("mine")]))
             .completed(json!({"metadata": {"generation": 1}})),
         apply(SERVICE),
-        apply(STATUS),
+        apply_status(),
     ];
     run(app(&json!({"runtimeConfig": {"loadFromSecret": "mine"}})), script).await.unwrap();
 }
@@ -320,7 +325,7 @@ async fn old_configs_are_collected_when_no_pod_mounts_them() {
         call(Method::DELETE, &secret("simple-spinapp-aaaa"))
             .with("/preconditions/uid", json!("simple-spinapp-aaaa-uid"))
             .not_found(),
-        apply(STATUS),
+        apply_status(),
     ];
     run(app(&json!({})), script).await.unwrap();
 }
