@@ -40,12 +40,16 @@ impl Registry {
     pub fn new(reference: &str, credentials: Credentials, insecure: bool) -> Result<Self, RegistryError> {
         install_tls_provider();
         let parsed: Reference = reference.parse().map_err(|e| RegistryError::reference(reference, &e))?;
-        let plain = insecure || is_loopback(parsed.resolve_registry());
+        let loopback = is_loopback(parsed.resolve_registry());
+        let plain = insecure || loopback;
         let config = ClientConfig {
             protocol: if plain { ClientProtocol::Http } else { ClientProtocol::Https },
             // One request for a blob instead of one for each chunk.
             use_monolithic_push: true,
             connect_timeout: Some(std::time::Duration::from_secs(10)),
+            // The client reads proxies from the environment unless it is given one, and would ask it for loopback, too. One
+            // that is for https alone is never used on loopback, where all is http.
+            https_proxy: loopback.then(|| "http://127.0.0.1:9".to_owned()),
             user_agent: concat!("spinkube-dev/", env!("CARGO_PKG_VERSION")),
             ..ClientConfig::default()
         };

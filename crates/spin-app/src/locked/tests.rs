@@ -66,16 +66,17 @@ fn unknown_fields_are_ignored_and_unknown_musts_are_not() {
     lock["components"][0]["shiny"] = json!(1);
     read(&lock).unwrap();
     lock["must_understand"] = json!(["host_requirements", "shiny"]);
-    insta::assert_snapshot!(read(&lock).unwrap_err(), @"");
+    insta::assert_snapshot!(read(&lock).unwrap_err(), @"the app needs what this host does not offer: shiny; use a newer spinkube-dev, or leave the feature out of the app");
     lock["spin_lock_version"] = json!(2);
-    insta::assert_snapshot!(read(&lock).unwrap_err(), @"");
+    let newer = read(&lock).unwrap_err().to_string();
+    assert!(newer.contains("it has spin_lock_version 2, but the newest known is 1"), "{newer}");
 }
 
 #[test]
 fn required_features_must_be_supported_and_optional_ones_need_not() {
     let app = read(&spin_lock()).unwrap();
     app.check_host_requirements("http", &[SERVICE_CHAINING]).unwrap();
-    insta::assert_snapshot!(app.check_host_requirements("http", &[]).unwrap_err(), @"");
+    insta::assert_snapshot!(app.check_host_requirements("http", &[]).unwrap_err(), @"the app needs what this host does not offer: local_service_chaining; use a newer spinkube-dev, or leave the feature out of the app");
     app.check_host_requirements("redis", &[]).unwrap();
 }
 

@@ -25,7 +25,7 @@ pub enum RegistryErrorKind {
     Unreachable(String),
     /// It wants other credentials.
     #[error(
-        "the registry refuses these credentials ({0}); log in with `docker login` or `spin registry login`, as a user who may do this"
+        "the registry wants other credentials ({0}); log in with `docker login` or `spin registry login`, as a user who may do this"
     )]
     Unauthorised(String),
     /// There is no such repository, tag or digest.
@@ -101,7 +101,8 @@ fn kind(error: &OciDistributionError) -> RegistryErrorKind {
 
 fn request_kind(error: &reqwest::Error) -> RegistryErrorKind {
     use RegistryErrorKind as Kind;
-    let reason = innermost(error);
+    // The text of a status error repeats the whole URL.
+    let reason = error.status().map_or_else(|| innermost(error), |status| status.to_string());
     match error.status().map(|s| s.as_u16()) {
         Some(401 | 403) => Kind::Unauthorised(reason),
         Some(404) => Kind::NotFound,

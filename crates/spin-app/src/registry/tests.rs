@@ -67,11 +67,11 @@ async fn each_failure_is_one_sentence_with_its_cure() {
     insta::assert_snapshot!(text(&missing, &fake), @"HOST/none:v1: the registry has no such image; push it first, or check the name and tag");
 
     let denied = client(&fake, "secret/x:v1").push(&artifact, &quiet).await.unwrap_err();
-    insta::assert_snapshot!(text(&denied, &fake), @"");
+    insta::assert_snapshot!(text(&denied, &fake), @"HOST/secret/x:v1: the registry wants other credentials (401 Unauthorized); log in with `docker login` or `spin registry login`, as a user who may do this");
 
     fake.put_manifest("image:v1", r#"{"schemaVersion":2,"config":{"mediaType":"m","digest":"d","size":1},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":1}]}"#);
     let image = client(&fake, "image:v1").inspect().await.unwrap_err();
-    insta::assert_snapshot!(text(&image, &fake), @"");
+    insta::assert_snapshot!(text(&image, &fake), @"HOST/image:v1: it is a container image, not a Spin app; push the app with `spinkube-dev push` or `spin registry push`, or run the image with an ordinary Deployment");
 
     fs::write(dir.path().join("a.wasm"), vec![8; 300_000]).unwrap();
     let changed = client(&fake, "changed:v1").push(&artifact, &quiet).await.unwrap_err();
