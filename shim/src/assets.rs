@@ -194,6 +194,7 @@ mod tests {
         file
     }
 
+    #[allow(clippy::unnecessary_wraps)] // the signature is `lay_out`'s
     fn nowhere(_: &ContentRef) -> std::io::Result<Option<Origin>> {
         Ok(None)
     }

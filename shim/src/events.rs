@@ -1,7 +1,6 @@
 //! containerd's event stream, in the order in which things happen.
 
 use containerd_shim::event::Event;
-use containerd_shim::protos::protobuf::MessageDyn;
 use containerd_shim::protos::ttrpc::context::with_duration;
 use containerd_shim::publisher::RemotePublisher;
 
@@ -21,7 +20,7 @@ impl Events {
     }
 
     /// Queues an event. One that cannot be delivered is logged: no call fails for it.
-    pub(crate) async fn publish(&self, event: impl Event + MessageDyn) {
+    pub(crate) async fn publish(&self, event: impl Event) {
         let topic = event.topic();
         if let Err(error) =
             self.publisher.publish(with_duration(PATIENCE), &topic, &self.namespace, Box::new(event)).await

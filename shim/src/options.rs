@@ -1,14 +1,19 @@
 //! The handler's options: the TOML table `runtimes.spin.options` of containerd's configuration.
 
+use std::path::Path;
+
 use containerd_shim::protos::protobuf::{Message, well_known_types::any::Any};
 use containerd_shim::protos::shim::oci;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+/// The options of a container, in its bundle.
+const FILE: &str = "spin-options.json";
+
 /// What the handler's configuration may set. Names are those of runc's handler, so that one
 /// block of configuration serves both.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(crate) struct Options {
     /// Containers get systemd scopes; must equal the kubelet's `cgroupDriver: systemd`.
@@ -43,6 +48,19 @@ impl Options {
             Some("runtimeoptions.v1.Options") => Self::from_toml(&generic_body(&any.value)?),
             _ => Ok(Self::default()),
         }
+    }
+
+    /// Keeps them in the bundle, for the `delete` action, which isn't given them.
+    pub(crate) fn write(&self, bundle: &Path) -> Result<()> {
+        let path = bundle.join(FILE);
+        let text = serde_json::to_vec(self).map_err(|e| Error::Invalid(e.to_string()))?;
+        std::fs::write(&path, text).map_err(Error::io(format!("write {}", path.display())))
+    }
+
+    /// Reads what Create kept; the defaults where it kept nothing.
+    pub(crate) fn read(bundle: &Path) -> Self {
+        let text = std::fs::read(bundle.join(FILE)).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
     }
 
     fn from_toml(body: &str) -> Result<Self> {
@@ -96,6 +114,15 @@ mod tests {
         let options =
             Options::from_any(Some(&any("containerd.runc.v1.Options", runc.write_to_bytes().unwrap()))).unwrap();
         assert!(options.systemd_cgroup);
+    }
+
+    #[test]
+    fn what_create_kept_is_read_again() {
+        let bundle = tempfile::tempdir().unwrap();
+        assert_eq!(Options::read(bundle.path()), Options::default());
+        let options = Options { root: "/run/x".to_owned(), systemd_cgroup: true, ..Options::default() };
+        options.write(bundle.path()).unwrap();
+        assert_eq!(Options::read(bundle.path()), options);
     }
 
     #[test]

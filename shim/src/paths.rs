@@ -11,7 +11,12 @@ pub(crate) fn runc_root(configured: &str, namespace: &str) -> PathBuf {
     base.join(namespace)
 }
 
-/// A short-lived directory for files that runc reads once.
-pub(crate) fn run_dir() -> PathBuf {
-    PathBuf::from(RUN)
+/// The directory for locks, sockets and the engine's key, which is made if it isn't there.
+///
+/// # Errors
+/// `/run` can't be written.
+pub(crate) fn run_dir() -> std::io::Result<PathBuf> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(RUN)?;
+    Ok(PathBuf::from(RUN))
 }

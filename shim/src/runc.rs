@@ -8,9 +8,11 @@ use std::sync::Arc;
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::Pid;
 use serde::Deserialize;
+use tokio::net::unix::pipe;
 use tokio::process::Command;
 
 use crate::options::Options;
+use crate::process::Exit;
 use crate::reaper::Children;
 
 /// Why runc did not do what was asked.
@@ -104,9 +106,24 @@ impl Runc {
         self.spawn("exec", id, command, &log, spawn).await
     }
 
-    /// `runc start`.
-    pub(crate) async fn start(&self, id: &str) -> Result<(), Error> {
-        self.simple("start", id, &[]).await
+    /// What `runc start` does: the process waits to open a fifo in runc's state directory for writing, and
+    /// goes on when somebody opens it for reading. Opening it here saves a process of 20 ms in every
+    /// start; where there is no such fifo, runc is asked.
+    ///
+    /// `ended` tells when the process is gone without having started.
+    pub(crate) async fn start(&self, id: &str, ended: impl Future<Output = Exit>) -> Result<(), Error> {
+        let fifo = self.root.join(id).join("exec.fifo");
+        let Ok(released) = pipe::OpenOptions::new().open_receiver(&fifo) else {
+            return self.simple("start", id, &[]).await;
+        };
+        let failed = |reason| Error::Failed { verb: "start", id: id.to_owned(), reason };
+        // It writes one byte once it has opened the fifo; before that there is nothing to be read, nor an end.
+        tokio::select! {
+            biased;
+            ready = released.readable() => ready.map_err(|e| failed(e.to_string()))?,
+            exit = ended => return Err(failed(format!("its process ended with status {}", exit.status))),
+        }
+        tokio::fs::remove_file(&fifo).await.map_err(|e| failed(e.to_string()))
     }
 
     /// `runc kill --all`: every process of the container's cgroup.
@@ -148,6 +165,8 @@ impl Runc {
         if self.options.systemd_cgroup {
             command.arg("--systemd-cgroup");
         }
+        // containerd's own service manager is not the container's: runc would pass these on.
+        command.env_remove("NOTIFY_SOCKET").env_remove("LISTEN_FDS").env_remove("LISTEN_PID");
         command.arg(verb).stdin(Stdio::null()).kill_on_drop(true);
         command
     }

@@ -74,7 +74,7 @@ impl containerd_shim::asynchronous::Shim for Shim {
     async fn delete_shim(&mut self) -> Result<DeleteResponse> {
         let bundle =
             std::env::current_dir().map_err(|e| Error::IoError { context: "find the bundle".to_owned(), err: e })?;
-        let options = Options::default();
+        let options = Options::read(&bundle);
         let root = crate::paths::runc_root(&options.root, &self.namespace);
         if let Err(error) = Runc::new(options, root, self.children.clone()).delete(&self.id).await {
             // Standard error goes to containerd's log.

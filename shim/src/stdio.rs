@@ -168,9 +168,8 @@ pub(crate) struct ConsoleSocket {
 impl ConsoleSocket {
     /// Listens in a fresh private directory.
     pub(crate) fn listen() -> Result<Self> {
-        let directory = tempfile::Builder::new()
-            .prefix("console-")
-            .tempdir_in(crate::paths::run_dir())
+        let directory = crate::paths::run_dir()
+            .and_then(|run| tempfile::Builder::new().prefix("console-").tempdir_in(run))
             .map_err(Error::io("make a directory for the console socket"))?;
         let path = directory.path().join("s");
         let listener = UnixListener::bind(&path).map_err(Error::io(format!("listen on {}", path.display())))?;

@@ -39,5 +39,5 @@ pub(super) async fn shepherd(mut requests: Requests, lame_duck: Duration, phase:
     }
     phase.send_replace(Phase::Draining);
     // The sender lives on: dropping it would say nothing more than what was just said.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

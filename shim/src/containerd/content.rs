@@ -198,7 +198,7 @@ mod tests {
         let messages: Vec<_> =
             upload(file, bytes.len() as u64, "r".into(), "sha256:x".into(), labels.clone()).collect().await;
         let shape: Vec<_> = messages.iter().map(|m| (m.action(), m.offset, m.data.len(), m.labels.len())).collect();
-        let (first, whole) = (CHUNK as i64, bytes.len() as i64);
+        let (first, whole) = (i64::try_from(CHUNK).unwrap(), i64::try_from(bytes.len()).unwrap());
         assert_eq!(
             shape,
             [(WriteAction::Write, 0, CHUNK, 0), (WriteAction::Write, first, 5, 0), (WriteAction::Commit, whole, 0, 1)]

@@ -7,7 +7,7 @@ use containerd_client::services::v1::{CreateRequest, DeleteRequest};
 use super::{Containerd, Error};
 
 /// After this time containerd ends a lease whose owner died.
-const EXPIRY: std::time::Duration = std::time::Duration::from_secs(3600);
+const EXPIRY: std::time::Duration = std::time::Duration::from_hours(1);
 
 /// A lease of ours. It expires by itself if it isn't released.
 #[derive(Debug)]

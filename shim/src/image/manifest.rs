@@ -157,7 +157,7 @@ fn choose(manifests: &[Descriptor]) -> Option<&Descriptor> {
             manifest.platform.as_ref().is_some_and(|p| p.architecture == wanted && os.is_none_or(|os| p.os == os))
         })
     };
-    with(architecture, Some("linux")).or_else(|| with("wasm", None)).or_else(|| match manifests {
+    with(architecture, Some("linux")).or_else(|| with("wasm", None)).or(match manifests {
         [only] => Some(only),
         _ => None,
     })

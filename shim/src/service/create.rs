@@ -29,6 +29,7 @@ impl Service {
         }
         let bundle = PathBuf::from(&request.bundle);
         let options = Options::from_any(request.options.as_ref())?;
+        options.write(&bundle)?;
         let root = crate::paths::runc_root(&options.root, &self.namespace);
         let runc = Runc::new(options, root, self.children.clone());
         let result = self.make(&request, &bundle, &runc).await;

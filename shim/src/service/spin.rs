@@ -65,7 +65,7 @@ impl Service {
             return Ok((None, Vec::new()));
         };
         points.note("image known");
-        let run = paths::run_dir();
+        let run = paths::run_dir().map_err(Error::io("make the shim's directory in /run"))?;
         let key = label_key(&compile::engine_key(&self.children, &run).await?);
         let cache = NativeCache {
             containerd: &containerd,

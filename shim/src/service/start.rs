@@ -12,7 +12,7 @@ use crate::process::{Phase, Process};
 use super::Service;
 
 /// How long an app may take to listen when containerd sets no deadline; kubelet's own is two minutes.
-const LONGEST: Duration = Duration::from_secs(600);
+const LONGEST: Duration = Duration::from_mins(10);
 /// Left of containerd's deadline for the answer to arrive.
 const ANSWER: Duration = Duration::from_secs(2);
 
@@ -42,7 +42,7 @@ impl Service {
     }
 
     async fn start_container(&self, container: &Container, init: &Process, patience: Duration) -> Result<()> {
-        container.runc.start(&container.id).await?;
+        container.runc.start(&container.id, init.ended()).await?;
         init.set_phase(Phase::Running);
         if let Some(app) = &container.spin {
             super::spin::await_listening(app, init, patience).await?;
