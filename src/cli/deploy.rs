@@ -3,7 +3,7 @@ use std::{path::PathBuf, time::Duration};
 use super::config::{self, Config};
 use crate::engine::{
     Engine, Result,
-    app::{self, AppError, DeployOptions, Source, Values},
+    app::{self, DeployOptions, Source, Values},
     cluster::{self, Cluster, registry},
 };
 
@@ -69,11 +69,8 @@ impl Deploy {
         let source = Source::from_argument(self.source.as_deref(), &config::cwd()?)?;
         let options = DeployOptions { limit: Duration::from_secs(self.timeout), ..self.app.options()? };
         let cluster = open(engine, self.cluster).await?;
-        let registry = match registry::announced(&cluster.client).await? {
-            Some(theirs) => theirs.address,
-            None => registry::address(&engine.docker).await?.ok_or(AppError::NoRegistry)?,
-        };
-        app::deploy(engine, &cluster, &registry, &source, &options).await?;
+        let registry = registry::of_cluster(&engine.docker, &engine.parts().await?, &cluster).await?;
+        app::deploy(engine, &cluster, &registry.address, &source, &options).await?;
         Ok(())
     }
 }

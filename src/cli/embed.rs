@@ -6,8 +6,8 @@ use crate::{engine::parts, report};
 #[derive(Debug, clap::Args)]
 pub struct Embed {
     /// The file to write.
-    #[arg(long)]
-    output: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
     /// A part: its name inside, and a file or folder.
     #[arg(value_name = "NAME=PATH", value_parser = part, required = true)]
     parts: Vec<(String, PathBuf)>,
@@ -25,7 +25,7 @@ impl Embed {
             Ok(exe) => exe,
             Err(error) => return report::failure(&miette::miette!("this program can't be found: {error}"), false),
         };
-        match parts::embed(&exe, &self.parts, &self.output) {
+        match parts::embed(&exe, &self.parts, &self.to) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => report::failure(&error.into(), false),
         }

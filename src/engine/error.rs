@@ -68,7 +68,8 @@ impl Error {
             Self::App(error) if error.is_of_the_machine() => 3,
             Self::App(AppError::Interrupted) => 130,
             Self::Host(_) => 3,
-            Self::Usage { .. } => 2,
+            Self::Usage { .. } | Self::Cluster(ClusterError::BadName { .. }) => 2,
+            Self::App(AppError::NoSource { .. } | AppError::BadVariable { .. } | AppError::BadEnvFile { .. }) => 2,
             Self::Interrupted => 130,
             _ => 1,
         }

@@ -47,6 +47,7 @@ pub async fn start(engine: &Engine, name: &str) -> Result<()> {
     let client = client_for(provider.as_ref(), &found).await?;
     events.step("reach the API server", wait_for_api(&client, name, API_LIMIT)).await?;
     let cluster = Cluster::new(found, client);
+    registry::of_cluster(&engine.docker, &engine.parts().await?, &cluster).await?;
     let operator = async { Ok::<_, Error>(platform::wait_for_operator(&cluster.client).await?) };
     let apps = async { Ok::<_, Error>(app::wait_for_all(engine, &cluster).await?) };
     let ((), apps) =

@@ -211,6 +211,8 @@ async fn reuse(
         prepare_app(engine, source, request),
     )?;
     let install = stamp.as_ref() != Some(&ours);
+    // Without a stamp an earlier `up` ended before its proof.
+    let unproven = if stamp.is_none() { found.nodes.clone() } else { unproven };
     Ok(Ready { cluster: Cluster::new(found, client), registry, reused: true, unproven, install, app })
 }
 

@@ -60,6 +60,12 @@ fn wrong_usage() {
         assert_eq!(outcome.status.code(), Some(2), "{}", outcome.told());
         assert!(outcome.stderr.contains("--help"), "{}", outcome.told());
     }
+    run(&["deploy", "no-such-folder"]).failure(2).is_one_sentence().says(&["no-such-folder is neither a folder"]);
+    run(&["deploy", "demos/hello-rust", "-v", "greetee"]).failure(2).says(&["`greetee` is not NAME=VALUE"]);
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("spinkube.toml"), "worker = 2\n").unwrap();
+    let outcome = Tool::new(&["up"]).dir(dir.path()).run();
+    outcome.failure(2).is_one_sentence().says(&["no setting `worker`; the nearest is `workers`"]);
 }
 
 #[test]

@@ -21,11 +21,12 @@ fn a_registry_stopped_by_hand_is_started() {
     let address = support::registry();
     docker(&["stop", "-t", "1", NAME]);
     let app = App::hello("e2e-registry", "greetee = { default = \"world\" }");
-    let failure = app.deploy(&[]).failure(1);
-    failure.is_one_sentence().says(&["the local registry does not run", "spinkube-dev up"]);
+    run(&["push", app.path()]).failure(1).says(&["the local registry does not run", "spinkube-dev up"]);
+    app.deploy(&[]).ok();
+    assert_eq!(support::registry(), address);
+    docker(&["stop", "-t", "1", NAME]);
     support::up();
     assert_eq!(support::registry(), address);
-    app.deploy(&[]).ok();
     run(&["delete", &app.name]).ok();
 }
 

@@ -30,7 +30,7 @@ fn a_foreign_cluster_of_the_same_name_is_refused_and_untouched() {
 #[ignore = "needs a cluster: tests/run"]
 fn names_that_are_no_names_are_refused() {
     for name in ["Upper", "a_b", "a/b", "-x"] {
-        run(&["up", &format!("--name={name}")]).failure(1).says(&[name, "can't be a cluster's name"]);
+        run(&["up", &format!("--name={name}")]).failure(2).says(&[name, "can't be a cluster's name"]);
     }
 }
 

@@ -134,19 +134,19 @@ async fn apps_that_cant_run_say_why() {
     async fn error(change: Change, wasm: Vec<u8>) -> String {
         load(app(change), wasm, &[]).await.err().unwrap().to_string()
     }
-    insta::assert_snapshot!(error(|app| app["triggers"][0]["trigger_type"] = json!("cron"), guest()).await, @"");
-    insta::assert_snapshot!(error(|app| app["triggers"] = json!([]), guest()).await, @"");
-    insta::assert_snapshot!(error(|app| app["variables"]["password"] = json!({}), guest()).await, @"");
-    insta::assert_snapshot!(error(|app| app["components"][0]["metadata"] = json!({"key_value_stores": ["cache"]}), guest()).await, @"");
-    insta::assert_snapshot!(error(|app| app["components"][0]["metadata"] = json!({"allowed_outbound_hosts": ["x"]}), guest()).await, @"");
+    insta::assert_snapshot!(error(|app| app["triggers"][0]["trigger_type"] = json!("cron"), guest()).await, @"trigger `t` is of type `cron`, which this host can't run (it runs: http); remove the trigger");
+    insta::assert_snapshot!(error(|app| app["triggers"] = json!([]), guest()).await, @"the app has no trigger, so nothing would ever run; add a [[trigger.http]] to spin.toml");
+    insta::assert_snapshot!(error(|app| app["variables"]["password"] = json!({}), guest()).await, @"variable `password` is required and has no value; set the environment variable SPIN_VARIABLE_PASSWORD (a SpinApp's spec.variables, or --variable password=... when deploying), or give it a default in spin.toml");
+    insta::assert_snapshot!(error(|app| app["components"][0]["metadata"] = json!({"key_value_stores": ["cache"]}), guest()).await, @"component `guest`: it uses the key-value store `cache`, which the runtime configuration doesn't define; add [key_value_store.cache] to it");
+    insta::assert_snapshot!(error(|app| app["components"][0]["metadata"] = json!({"allowed_outbound_hosts": ["x"]}), guest()).await, @"component `guest`: `x` in allowed_outbound_hosts has no scheme; write scheme://host:port, e.g. https://example.com or redis://10.0.0.0/8:6379");
     let foreign = r#"(module
         (import "acme:db/sql@1.0.0" "query" (func (param i32 i32) (result i32)))
         (memory (export "memory") 1)
         (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
         (func (export "wasi:http/incoming-handler@0.2.0#handle") (param i32 i32)))"#;
-    insta::assert_snapshot!(error(AS_IT_IS, module("foreign", foreign)).await, @"");
-    insta::assert_snapshot!(error(AS_IT_IS, module("not-http", r#"(module (func (export "run")))"#)).await, @"");
-    insta::assert_snapshot!(error(AS_IT_IS, native::compile(&guest()).unwrap()).await, @"");
+    insta::assert_snapshot!(error(AS_IT_IS, module("foreign", foreign)).await, @"component `guest` can't be linked: it imports `acme:db/sql@1.0.0`, which this host doesn't offer; build it for a Spin or WASI world that has no such import, or compose the component that provides it");
+    insta::assert_snapshot!(error(AS_IT_IS, module("not-http", r#"(module (func (export "run")))"#)).await, @"component `guest` can't answer HTTP: it exports no HTTP handler (it exports: run); build it for wasi:http/incoming-handler@0.2 or wasi:http/handler@0.3");
+    insta::assert_snapshot!(error(AS_IT_IS, native::compile(&guest()).unwrap()).await, @"component `guest` can't be loaded: it is native code, not WebAssembly, and code is only trusted when this program compiled it; build and push the app's .wasm file");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -86,13 +86,13 @@ pub enum ClusterError {
         reason: String,
     },
     /// The API server refused.
-    #[error("the API server could not {action}: {source}")]
+    #[error("the API server could not {action}: {reason}")]
     #[diagnostic(help("`spinkube-dev status` shows the cluster's state"))]
     Api {
         /// What was tried.
         action: String,
         /// Its answer.
-        source: Box<kube::Error>,
+        reason: String,
     },
     /// The kubeconfig can't be used.
     #[error("the kubeconfig of {name} can't be used: {reason}")]
@@ -151,6 +151,14 @@ impl ClusterError {
     /// An error of the Kubernetes API with what was tried.
     pub(crate) fn api(action: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let action = action.into();
-        move |source| Self::Api { action, source: Box::new(source) }
+        move |error| Self::Api { action, reason: api_reason(&error) }
+    }
+}
+
+/// What the API server said, without the client's wrapping of it.
+pub(crate) fn api_reason(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
     }
 }

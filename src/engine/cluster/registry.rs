@@ -14,10 +14,11 @@ use kube::{
     Api, Client,
     api::{Patch, PatchParams},
 };
+use futures::future::try_join_all;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{ClusterError, provider::Node};
+use super::{Cluster, ClusterError, provider::Node};
 use crate::engine::{
     docker::{
         Docker, DockerError, LABEL,
@@ -125,11 +126,30 @@ pub async fn announce(client: &Client, registry: &Registry) -> Result<(), Cluste
 
 /// The registry that a cluster announces, when it is not ours.
 pub async fn announced(client: &Client) -> Result<Option<Registry>, ClusterError> {
+    Ok(hosting(client).await?.as_deref().and_then(announcement).filter(|registry| !registry.own))
+}
+
+/// The registry of a cluster that runs: the one that it announces; when that is ours, it is started where it was
+/// stopped, and announced anew where its port had to change.
+pub async fn of_cluster(docker: &Docker, parts: &Parts, cluster: &Cluster) -> Result<Registry, ClusterError> {
+    let announced = hosting(&cluster.client).await?.as_deref().and_then(announcement);
+    match announced {
+        Some(registry) if !registry.own || address(docker).await?.as_ref() == Some(&registry.address) => Ok(registry),
+        _ => {
+            let registry = ensure(docker, parts).await?;
+            join(docker, &cluster.network).await?;
+            try_join_all(cluster.nodes.iter().map(|node| introduce(docker, node, &registry))).await?;
+            announce(&cluster.client, &registry).await?;
+            Ok(registry)
+        }
+    }
+}
+
+async fn hosting(client: &Client) -> Result<Option<String>, ClusterError> {
     let (namespace, name, key) = KEP_1755;
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
     let map = maps.get_opt(name).await.map_err(ClusterError::api("read which registry it has"))?;
-    let hosting = map.and_then(|map| map.data).and_then(|mut data| data.remove(key));
-    Ok(hosting.as_deref().and_then(foreign))
+    Ok(map.and_then(|map| map.data).and_then(|mut data| data.remove(key)))
 }
 
 #[derive(Deserialize)]
@@ -139,10 +159,10 @@ struct Hosting {
     host_from_cluster_network: Option<String>,
 }
 
-fn foreign(hosting: &str) -> Option<Registry> {
+fn announcement(hosting: &str) -> Option<Registry> {
     let hosting: Hosting = serde_saphyr::from_str(hosting).ok()?;
-    let ours = hosting.host_from_cluster_network.is_some_and(|host| host.starts_with(NAME));
-    (!ours).then_some(Registry { address: hosting.host, own: false })
+    let own = hosting.host_from_cluster_network.is_some_and(|host| host.starts_with(NAME));
+    Some(Registry { address: hosting.host, own })
 }
 
 async fn create(docker: &Docker, image: &str, remembered: Option<u16>) -> Result<Registry, ClusterError> {
@@ -199,11 +219,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_foreign_announcement_counts() {
-        let theirs = foreign("host: \"localhost:5555\"\nhelp: \"x\"\n");
+    fn an_announcement_tells_whose_registry_it_is() {
+        let theirs = announcement("host: \"localhost:5555\"\nhelp: \"x\"\n");
         assert_eq!(theirs, Some(Registry { address: "localhost:5555".into(), own: false }));
-        assert_eq!(foreign("host: \"localhost:5001\"\nhostFromClusterNetwork: \"spinkube-registry:5000\"\n"), None);
-        assert_eq!(foreign("no: yaml: at all"), None);
+        let ours = announcement("host: \"localhost:5001\"\nhostFromClusterNetwork: \"spinkube-registry:5000\"\n");
+        assert_eq!(ours, Some(Registry { address: "localhost:5001".into(), own: true }));
+        assert_eq!(announcement("no: yaml: at all"), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use kube::{
 };
 
 use super::PlatformError;
+use crate::engine::cluster::error::api_reason;
 
 /// The field manager of all that the tool applies.
 const MANAGER: &str = "spinkube-dev";
@@ -28,13 +29,23 @@ pub(super) fn objects(name: &'static str, yaml: &str) -> Result<Vec<DynamicObjec
 
 /// Applies objects one after the other, as they may depend on each other.
 pub(super) async fn apply(client: &Client, objects: &[DynamicObject]) -> Result<(), PlatformError> {
+    let params = PatchParams::apply(MANAGER).force();
     for object in objects {
-        apply_one(client, object).await?;
+        apply_one(client, object, &params).await?;
     }
     Ok(())
 }
 
-async fn apply_one(client: &Client, object: &DynamicObject) -> Result<(), PlatformError> {
+/// Asks the API server and its webhooks what they would say to the objects.
+pub(super) async fn dry_run(client: &Client, objects: &[DynamicObject]) -> Result<(), PlatformError> {
+    let params = PatchParams::apply(MANAGER).force().dry_run();
+    for object in objects {
+        apply_one(client, object, &params).await?;
+    }
+    Ok(())
+}
+
+async fn apply_one(client: &Client, object: &DynamicObject, params: &PatchParams) -> Result<(), PlatformError> {
     let types = object.types.clone().unwrap_or_default();
     let (group, version) = types.api_version.split_once('/').unwrap_or(("", &types.api_version));
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &types.kind));
@@ -44,7 +55,7 @@ async fn apply_one(client: &Client, object: &DynamicObject) -> Result<(), Platfo
         Api::namespaced_with(client.clone(), object.namespace().as_deref().unwrap_or("default"), &resource)
     };
     let name = object.name_any();
-    let applied = api.patch(&name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(object)).await;
-    applied.map_err(|source| PlatformError::Refused { kind: types.kind, name, source: Box::new(source) })?;
+    let applied = api.patch(&name, params, &Patch::Apply(object)).await;
+    applied.map_err(|error| PlatformError::Refused { kind: types.kind, name, reason: api_reason(&error) })?;
     Ok(())
 }

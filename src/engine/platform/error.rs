@@ -18,7 +18,7 @@ pub enum PlatformError {
         reason: String,
     },
     /// The API server refused an object.
-    #[error("the API server refused {kind} {name}: {source}")]
+    #[error("the API server refused {kind} {name}: {reason}")]
     #[diagnostic(help("`spinkube-dev status` shows the cluster's state; `spinkube-dev up` tries again"))]
     Refused {
         /// The object's kind.
@@ -26,7 +26,7 @@ pub enum PlatformError {
         /// The object's name.
         name: String,
         /// Its answer.
-        source: Box<kube::Error>,
+        reason: String,
     },
     /// Watching an object failed.
     #[error("{what} can't be watched: {source}")]

@@ -1,5 +1,7 @@
 //! The operator: its image into the nodes, its manifests onto the API server.
 
+use std::time::{Duration, Instant};
+
 use kube::{
     Client, ResourceExt,
     api::DynamicObject,
@@ -24,9 +26,13 @@ const BASE: [(&str, &str); 2] = [
     ("operator/config/namespace.yaml", include_str!("../../../operator/config/namespace.yaml")),
     ("operator/config/runtime-class.yaml", include_str!("../../../operator/config/runtime-class.yaml")),
 ];
+const EXECUTOR: (&str, &str) =
+    ("operator/config/executor.yaml", include_str!("../../../operator/config/executor.yaml"));
+/// Between two tries to reach the webhooks.
+const RETRY: Duration = Duration::from_millis(50);
 /// The executor comes before the webhooks that would judge it: nothing serves them yet.
 const REST: [(&str, &str); 4] = [
-    ("operator/config/executor.yaml", include_str!("../../../operator/config/executor.yaml")),
+    EXECUTOR,
     ("operator/config/rbac.yaml", include_str!("../../../operator/config/rbac.yaml")),
     ("operator/config/operator.yaml", include_str!("../../../operator/config/operator.yaml")),
     ("operator/config/webhooks.yaml", include_str!("../../../operator/config/webhooks.yaml")),
@@ -74,7 +80,25 @@ pub async fn install(client: &Client, image: &Built) -> Result<(), PlatformError
 
 /// Waits until the operator, in the version that was applied, reconciles and serves its webhooks.
 pub async fn wait(client: &Client) -> Result<(), PlatformError> {
-    available(client, NAMESPACE, DEPLOYMENT).await
+    available(client, NAMESPACE, DEPLOYMENT).await?;
+    webhooks_answer(client).await
+}
+
+/// Waits until the API server reaches the webhooks: a ready pod is behind its Service only when kube-proxy has
+/// written so, up to a second later. The executor is judged by one of them, and a dry run changes nothing.
+async fn webhooks_answer(client: &Client) -> Result<(), PlatformError> {
+    let (name, yaml) = EXECUTOR;
+    let objects = apply::objects(name, yaml)?;
+    let began = Instant::now();
+    loop {
+        match apply::dry_run(client, &objects).await {
+            Err(error) if began.elapsed() > super::DEPLOYMENT_LIMIT => return Err(error),
+            Err(error) => tracing::debug!(%error, "the webhooks do not answer yet"),
+            Ok(()) => return Ok(()),
+        }
+        // The API server offers nothing to be awaited here; asking again is all one can do.
+        tokio::time::sleep(RETRY).await;
+    }
 }
 
 async fn established(client: &Client, name: &str) -> Result<(), PlatformError> {

@@ -15,9 +15,10 @@ use serde_json::json;
 use spinkube_api::contract::RUNTIME_CLASS;
 
 use super::PlatformError;
-use crate::engine::cluster::provider::Node;
+use crate::engine::cluster::{error::api_reason, provider::Node};
 
-const NAMESPACE: &str = "spin-operator";
+/// The operator's own namespace takes restricted pods only, and a Spin app listens on port 80.
+const NAMESPACE: &str = "kube-system";
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs `image`, which is a Spin app, on each node, and removes it again.
@@ -43,7 +44,7 @@ async fn verify_node(client: &Client, node: &Node, image: &str) -> Result<(), Pl
             "containers": [{ "name": "probe", "image": image, "command": ["/"] }],
         },
     });
-    let refused = |source| PlatformError::Refused { kind: "Pod".into(), name: name.clone(), source: Box::new(source) };
+    let refused = |error| PlatformError::Refused { kind: "Pod".into(), name: name.clone(), reason: api_reason(&error) };
     pods.patch(&name, &PatchParams::apply("spinkube-dev").force(), &Patch::Apply(pod)).await.map_err(refused)?;
     let settled = await_condition(pods.clone(), &name, |pod: Option<&Pod>| pod.and_then(verdict).is_some());
     let result = match tokio::time::timeout(LIMIT, settled).await {

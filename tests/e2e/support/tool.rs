@@ -38,13 +38,14 @@ pub(crate) struct Tool {
     wrapper: Vec<OsString>,
     args: Vec<String>,
     env: Vec<(String, OsString)>,
+    dir: Option<PathBuf>,
     json: bool,
 }
 
 impl Tool {
     pub(crate) fn new(args: &[&str]) -> Self {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        Self { program: program(), wrapper: Vec::new(), args, env: Vec::new(), json: true }
+        Self { program: program(), wrapper: Vec::new(), args, env: Vec::new(), dir: None, json: true }
     }
 
     /// Another build of the program.
@@ -64,6 +65,12 @@ impl Tool {
         self
     }
 
+    /// Where it runs; else in the repository's root.
+    pub(crate) fn dir(mut self, path: &Path) -> Self {
+        self.dir = Some(path.into());
+        self
+    }
+
     /// As people see it; there are no events then.
     pub(crate) fn text(mut self) -> Self {
         self.json = false;
@@ -80,6 +87,9 @@ impl Tool {
         }
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).envs(self.env).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(dir) = self.dir {
+            command.current_dir(dir);
+        }
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", words[0].display()));
         let (sender, lines) = channel();
         let out = BufReader::new(child.stdout.take().unwrap());

@@ -15,12 +15,13 @@ use crate::outbound::{HttpHooks, allow_sockets};
 
 /// The data of one instance. Everything in it dies with the instance.
 pub(crate) struct State {
-    pub(crate) component: Arc<Component>,
     pub(crate) table: ResourceTable,
     pub(crate) limits: Limits,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     hooks: HttpHooks,
+    // After everything that writes to its output.
+    pub(crate) component: Arc<Component>,
     _ticking: engine::Busy,
     _slot: OwnedSemaphorePermit,
     _alive: TaskTrackerToken,

@@ -90,7 +90,7 @@ fn found(module: &Module<'_>) -> String {
     if let Some(import) = module.foreign_imports.first() {
         return format!("no bindgen metadata, and it imports `{import}`");
     }
-    "no bindgen metadata and no `_start`".to_owned()
+    "no bindgen metadata".to_owned()
 }
 
 /// `None` for components.
@@ -215,7 +215,7 @@ mod tests {
             componentize(&processed_by(old.clone(), "wit-bindgen-rust", "0.2.0")).unwrap_err(),
             @"it is a core module of an SDK that is too old (wit-bindgen-rust 0.2.0); rebuild it with an SDK that uses wit-bindgen 0.5 or newer, or one that makes components (wasm32-wasip2)"
         );
-        insta::assert_snapshot!(componentize(&old).unwrap_err(), @"it is a core module of an SDK that is too old (no bindgen metadata and no `_start`); rebuild it with an SDK that uses wit-bindgen 0.5 or newer, or one that makes components (wasm32-wasip2)");
+        insta::assert_snapshot!(componentize(&old).unwrap_err(), @"it is a core module of an SDK that is too old (no bindgen metadata); rebuild it with an SDK that uses wit-bindgen 0.5 or newer, or one that makes components (wasm32-wasip2)");
     }
 
     #[test]
