@@ -13,7 +13,7 @@ TOOL := dist/spinkube-dev
 HEAVY := -p containerd-shim-spin-v2 -p spin-host
 LIGHT := -p spinkube-dev -p spin-operator -p spinkube-port-forwarder -p spin-app -p spinkube-api
 
-.PHONY: help up down test unit e2e lint fmt dist engine programs generated twins bench-up clean
+.PHONY: help up down test unit e2e lint fmt dist engine programs generated twins clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -51,9 +51,6 @@ dist: programs ## the one file that a user downloads: dist/spinkube-dev
 
 twins: engine ## the demos' container twins
 	for build in demos/*/container/build; do "$$build" >/dev/null; done
-
-bench-up: dist ## how long up, down, stop and start take, beside plain kind
-	tests/bench-up
 
 clean: ## what was built here (not the caches in ~/.cache)
 	rm -rf dist "$(CARGO_TARGET_DIR)"
