@@ -29,7 +29,8 @@ impl Config {
     /// Reads the files as they apply to a folder.
     pub fn load(from: &Path) -> Result<Self> {
         let project = from.ancestors().map(|dir| dir.join(PROJECT_FILE)).find(|path| path.is_file());
-        let users = etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("spinkube-dev/config.toml"));
+        let users =
+            etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("spinkube-dev/config.toml"));
         let mut merged = Self::default();
         for path in project.into_iter().chain(users) {
             let config = Self::read(&path)?;
@@ -56,9 +57,9 @@ impl Config {
     fn parse(text: &str) -> Result<Self, String> {
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
         if let Some(unknown) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            let nearest = KEYS.iter().max_by(|a, b| {
-                strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown))
-            });
+            let nearest = KEYS
+                .iter()
+                .max_by(|a, b| strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown)));
             return Err(format!("there is no setting `{unknown}`; the nearest is `{}`", nearest.unwrap_or(&"name")));
         }
         table.try_into().map_err(|error: toml::de::Error| error.to_string())
@@ -71,7 +72,10 @@ pub fn cwd() -> Result<PathBuf> {
 }
 
 fn usage(path: &Path, reason: &str) -> Error {
-    Error::Usage { message: format!("{} can't be used: {}", path.display(), reason.trim()), help: "correct or remove it".into() }
+    Error::Usage {
+        message: format!("{} can't be used: {}", path.display(), reason.trim()),
+        help: "correct or remove it".into(),
+    }
 }
 
 #[cfg(test)]

@@ -215,7 +215,9 @@ impl Global {
         match self.output {
             Output::Json => Format::Json,
             Output::Text if self.quiet => Format::Quiet,
-            Output::Text if std::io::stderr().is_terminal() && !self.verbose => Format::Bars { color: self.use_color() },
+            Output::Text if std::io::stderr().is_terminal() && !self.verbose => {
+                Format::Bars { color: self.use_color() }
+            }
             Output::Text => Format::Lines { verbose: self.verbose, color: self.use_color() },
         }
     }

@@ -53,9 +53,10 @@ pub struct Run {
 impl Run {
     /// A program, looked up on `PATH` when it is a bare name.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
-        let name = Path::new(program.as_ref())
-            .file_name()
-            .map_or_else(|| program.as_ref().to_string_lossy().into_owned(), |name| name.to_string_lossy().into_owned());
+        let name = Path::new(program.as_ref()).file_name().map_or_else(
+            || program.as_ref().to_string_lossy().into_owned(),
+            |name| name.to_string_lossy().into_owned(),
+        );
         Self { program: name, command: Command::new(program) }
     }
 
@@ -103,7 +104,11 @@ impl Run {
                 line = err.next_line(), if err_open => (line.map_err(read)?, false),
             };
             let Some(line) = line else {
-                if from_stdout { out_open = false } else { err_open = false }
+                if from_stdout {
+                    out_open = false
+                } else {
+                    err_open = false
+                }
                 continue;
             };
             each(&line);

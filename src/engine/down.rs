@@ -6,7 +6,12 @@ use bollard::query_parameters::RemoveVolumeOptionsBuilder;
 
 use super::{
     Engine, Error, Result,
-    cluster::{self, ClusterError, forward, intent::{Intent, Owner}, provider::Provider, registry},
+    cluster::{
+        self, ClusterError, forward,
+        intent::{Intent, Owner},
+        provider::Provider,
+        registry,
+    },
     docker::{is_missing, refused},
     event::Event,
     paths::PathsError,
@@ -34,9 +39,7 @@ pub(super) async fn remove(engine: &Engine, provider: &dyn Provider, name: &str)
     {
         return Err(ClusterError::Foreign { provider: provider.name(), name: name.into() }.into());
     }
-    let nodes = async {
-        if found.is_some() { Ok::<_, Error>(provider.delete(name).await?) } else { Ok(()) }
-    };
+    let nodes = async { if found.is_some() { Ok::<_, Error>(provider.delete(name).await?) } else { Ok(()) } };
     let urls = async { Ok::<_, Error>(forward::remove_all(&engine.docker, name).await?) };
     tokio::try_join!(nodes, urls)?;
     Intent::remove(&engine.paths, provider.name(), name)?;

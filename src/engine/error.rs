@@ -3,7 +3,10 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::{app::AppError, cluster::ClusterError, docker::DockerError, host::HostError, node_image::NodeImageError, parts::PartsError, paths::PathsError, platform::PlatformError};
+use super::{
+    app::AppError, cluster::ClusterError, docker::DockerError, host::HostError, node_image::NodeImageError,
+    parts::PartsError, paths::PathsError, platform::PlatformError,
+};
 
 /// A command's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

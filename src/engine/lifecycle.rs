@@ -6,7 +6,12 @@ use futures::future::try_join_all;
 
 use super::{
     Engine, Error, Result, app,
-    cluster::{self, Cluster, ClusterError, client_for, forward, intent::Owner, provider::{Found, Provider}, registry, wait_for_api},
+    cluster::{
+        self, Cluster, ClusterError, client_for, forward,
+        intent::Owner,
+        provider::{Found, Provider},
+        registry, wait_for_api,
+    },
     event::Event,
     platform,
 };

@@ -23,7 +23,9 @@ const KIND_DEFAULT: &str = "kindest/node";
 pub enum NodeImageError {
     /// The recipe failed.
     #[error("building the node image failed: {source}")]
-    #[diagnostic(help("the log file has all that was printed; run `spinkube-dev node-image build` again: it goes on where it stopped"))]
+    #[diagnostic(help(
+        "the log file has all that was printed; run `spinkube-dev node-image build` again: it goes on where it stopped"
+    ))]
     Build {
         /// What the recipe said.
         source: CommandError,

@@ -175,8 +175,7 @@ pub fn embed(exe: &Path, parts: &[(String, PathBuf)], output: &Path) -> Result<(
     };
     let mut bare = File::open(exe).map_err(failed(exe))?;
     let size = bare.metadata().map_err(failed(exe))?.len();
-    let bare_size =
-        Trailer::read(&mut bare).map_err(failed(exe))?.map_or(size, |trailer| trailer.end - trailer.length);
+    let bare_size = Trailer::read(&mut bare).map_err(failed(exe))?.map_or(size, |trailer| trailer.end - trailer.length);
     let partial = output.with_extension("partial");
     let mut out = File::create(&partial).map_err(failed(&partial))?;
     bare.seek(SeekFrom::Start(0)).map_err(failed(exe))?;

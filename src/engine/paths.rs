@@ -75,8 +75,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), PathsError> {
     let failed = |source| PathsError::Write { path: path.into(), source };
     let partial = path.with_extension(format!("partial-{}", std::process::id()));
     let write = || {
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
         std::io::Write::write_all(&mut file, bytes)?;
         file.sync_all()?;
         fs::rename(&partial, path)

@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use super::{
     Engine, Result, app,
-    cluster::{self, Cluster, ClusterError, client_for, intent::Owner, provider::{Found, Provider}, registry},
+    cluster::{
+        self, Cluster, ClusterError, client_for,
+        intent::Owner,
+        provider::{Found, Provider},
+        registry,
+    },
     event::{Event, NodeStatus, Status},
     platform,
 };

@@ -4,7 +4,10 @@
 //! for their containers and puts shim, registry address and operator image into them while kubeadm still runs; and the
 //! app's build. What comes after needs an API server and runs side by side again: operator, probe, DNS.
 
-use std::{path::PathBuf, time::{Duration, Instant}};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use futures::future::try_join_all;
 
@@ -241,12 +244,7 @@ async fn prepare_app(engine: &Engine, source: Option<&Source>, request: &Request
 }
 
 /// What needs an API server: operator, executor, proof of the shim, DNS, the app.
-async fn finish(
-    engine: &Engine,
-    parts: &Parts,
-    ready: &Ready,
-    request: &Request,
-) -> Result<Vec<AppSummary>> {
+async fn finish(engine: &Engine, parts: &Parts, ready: &Ready, request: &Request) -> Result<Vec<AppSummary>> {
     let events = &engine.events;
     let (cluster, client) = (&ready.cluster, &ready.cluster.client);
     if ready.registry.own {

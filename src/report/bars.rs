@@ -27,7 +27,11 @@ impl Sink for Bars {
         match &event.event {
             Event::StepStarted { step } => {
                 let bar = self.all.add(ProgressBar::new_spinner());
-                let template = if self.color { "{spinner:.cyan} {prefix} {elapsed:.dim} {wide_msg:.dim}" } else { "{spinner} {prefix} {elapsed} {wide_msg}" };
+                let template = if self.color {
+                    "{spinner:.cyan} {prefix} {elapsed:.dim} {wide_msg:.dim}"
+                } else {
+                    "{spinner} {prefix} {elapsed} {wide_msg}"
+                };
                 let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
                 bar.set_style(style);
                 bar.set_prefix(step.clone());

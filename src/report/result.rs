@@ -45,7 +45,9 @@ fn text(event: &Event, color: bool) -> String {
             }
             text
         }
-        Event::StopFinished { seconds, cluster } => format!("The cluster {cluster} is stopped ({}).", duration(*seconds)),
+        Event::StopFinished { seconds, cluster } => {
+            format!("The cluster {cluster} is stopped ({}).", duration(*seconds))
+        }
         Event::StartFinished { seconds, cluster, apps } => {
             format!("The cluster {cluster} runs again ({}).{}", duration(*seconds), app_lines(apps))
         }
@@ -88,7 +90,10 @@ fn status(found: &Status) -> String {
     let absent = || "-".to_owned();
     let mut text = format!("cluster     {} ({})\ncontext     {}\n", found.cluster, found.state, found.context);
     text.push_str(&format!("kubernetes  {}\n", found.kubernetes.clone().unwrap_or_else(absent)));
-    text.push_str(&format!("set up by   {}\n", found.operator.as_ref().map_or_else(absent, |it| format!("spinkube-dev {it}"))));
+    text.push_str(&format!(
+        "set up by   {}\n",
+        found.operator.as_ref().map_or_else(absent, |it| format!("spinkube-dev {it}"))
+    ));
     text.push_str(&format!("registry    {}\n", found.registry.clone().unwrap_or_else(absent)));
     text.push_str(&format!("log file    {}", found.log_file));
     if !found.nodes.is_empty() {

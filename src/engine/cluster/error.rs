@@ -10,7 +10,9 @@ use crate::engine::{command::CommandError, docker::DockerError, parts::PartsErro
 pub enum ClusterError {
     /// Someone else's cluster has the name.
     #[error("a {provider} cluster named {name} is there already and was not made by spinkube-dev")]
-    #[diagnostic(help("nothing of it was touched: choose another name with `--name`, or remove it yourself with `{provider} delete cluster --name {name}`"))]
+    #[diagnostic(help(
+        "nothing of it was touched: choose another name with `--name`, or remove it yourself with `{provider} delete cluster --name {name}`"
+    ))]
     Foreign {
         /// The provider.
         provider: &'static str,
@@ -58,7 +60,9 @@ pub enum ClusterError {
     },
     /// The provider's program failed.
     #[error("{action} failed: {source}")]
-    #[diagnostic(help("the log file (`spinkube-dev status` names it) has all that the program said; then run `spinkube-dev up` again"))]
+    #[diagnostic(help(
+        "the log file (`spinkube-dev status` names it) has all that the program said; then run `spinkube-dev up` again"
+    ))]
     Provider {
         /// What was tried.
         action: String,
@@ -76,7 +80,9 @@ pub enum ClusterError {
     },
     /// The API server does not answer.
     #[error("the API server of {name} does not answer after {seconds} s: {reason}")]
-    #[diagnostic(help("`docker logs {name}-control-plane` tells why; `spinkube-dev down` and `up` make the cluster anew"))]
+    #[diagnostic(help(
+        "`docker logs {name}-control-plane` tells why; `spinkube-dev down` and `up` make the cluster anew"
+    ))]
     NoApi {
         /// The cluster's name.
         name: String,

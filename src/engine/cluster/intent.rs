@@ -61,10 +61,8 @@ impl Intent {
     pub fn write(&self, paths: &Paths, provider: &str, cluster: &str) -> Result<(), ClusterError> {
         let path = file(paths, provider, cluster);
         private_dir(&paths.state.join("clusters"))?;
-        let text = serde_json::to_vec(self).map_err(|error| ClusterError::Intent {
-            path: path.display().to_string(),
-            reason: error.to_string(),
-        })?;
+        let text = serde_json::to_vec(self)
+            .map_err(|error| ClusterError::Intent { path: path.display().to_string(), reason: error.to_string() })?;
         Ok(write_private(&path, &text)?)
     }
 
@@ -87,7 +85,11 @@ pub fn owner(found: &Found, id: Option<&str>, intent: Option<&Intent>) -> Owner 
         // An id without an intent: made by us from another home directory, or the state was lost.
         (Some(_), None) => Owner::Ours,
         (Some(id), Some(intent)) if id == intent.id => {
-            if intent.created { Owner::Ours } else { Owner::Begun }
+            if intent.created {
+                Owner::Ours
+            } else {
+                Owner::Begun
+            }
         }
         // Killed after the container was created and before the provider wrote its config into it.
         (None, Some(intent)) if !intent.created && found.nodes.iter().all(|node| node.created >= intent.began) => {

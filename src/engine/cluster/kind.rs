@@ -74,8 +74,12 @@ impl Provider for Kind {
                 running: container.state == Some(ContainerSummaryStateEnum::RUNNING),
                 created: container.created.unwrap_or_default(),
             });
-            let networks: BTreeMap<_, _> =
-                container.network_settings.and_then(|settings| settings.networks).unwrap_or_default().into_iter().collect();
+            let networks: BTreeMap<_, _> = container
+                .network_settings
+                .and_then(|settings| settings.networks)
+                .unwrap_or_default()
+                .into_iter()
+                .collect();
             network = network.or_else(|| networks.into_keys().next());
         }
         if nodes.is_empty() {
@@ -131,7 +135,8 @@ impl Provider for Kind {
         let text = self.docker.read_file(&node.name, ADMIN_CONFIG).await?.ok_or_else(absent)?;
         let mut config: Kubeconfig = serde_saphyr::from_str(&text).map_err(|error| broken(error.to_string()))?;
         let ports = self.docker.inspect(&node.name).await?.and_then(|it| it.network_settings).and_then(|it| it.ports);
-        let binding = ports.and_then(|mut ports| ports.remove(API_PORT).flatten()).and_then(|all| all.into_iter().next());
+        let binding =
+            ports.and_then(|mut ports| ports.remove(API_PORT).flatten()).and_then(|all| all.into_iter().next());
         let binding = binding.ok_or_else(absent)?;
         let host = binding.host_ip.filter(|ip| ip != "0.0.0.0").unwrap_or_else(|| "127.0.0.1".into());
         let port = binding.host_port.ok_or_else(absent)?;
@@ -178,7 +183,8 @@ mod tests {
 
     #[test]
     fn the_id_is_found_among_other_labels() {
-        let config = "kubeletExtraArgs:\n  - name: node-labels\n    value: \"a=b,dev.spinkube/cluster-id=00ff12,c=d\"\n";
+        let config =
+            "kubeletExtraArgs:\n  - name: node-labels\n    value: \"a=b,dev.spinkube/cluster-id=00ff12,c=d\"\n";
         assert_eq!(id_in(config).as_deref(), Some("00ff12"));
         assert_eq!(id_in("kind: InitConfiguration"), None);
     }

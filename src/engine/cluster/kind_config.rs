@@ -102,7 +102,11 @@ mod tests {
     fn the_spin_handler_is_there_with_a_config_of_the_users_own() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("own.yaml");
-        std::fs::write(&path, "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n- role: control-plane\n  image: mine\n").unwrap();
+        std::fs::write(
+            &path,
+            "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n- role: control-plane\n  image: mine\n",
+        )
+        .unwrap();
         let rendered = render(&Spec { config: Some(path), workers: 0, ..spec() }).unwrap();
         let config: Value = serde_json::from_str(&rendered).unwrap();
         assert!(config["containerdConfigPatches"].to_string().contains("io.containerd.spin.v2"), "{rendered}");
@@ -114,7 +118,8 @@ mod tests {
         let plain: Value = serde_json::from_str(&render(&spec()).unwrap()).unwrap();
         let quirky = Spec { quirks: vec![Quirk::CgroupV1, Quirk::NoSysResource], ..spec() };
         let quirky: Value = serde_json::from_str(&render(&quirky).unwrap()).unwrap();
-        let count = |config: &Value| PATCHES.iter().map(|list| config[list].as_array().map_or(0, Vec::len)).sum::<usize>();
+        let count =
+            |config: &Value| PATCHES.iter().map(|list| config[list].as_array().map_or(0, Vec::len)).sum::<usize>();
         assert!(count(&quirky) > count(&plain));
     }
 }

@@ -6,15 +6,17 @@
 use std::{collections::HashMap, net::TcpListener};
 
 use bollard::{
-    models::{ContainerCreateBody, HostConfig, NetworkConnectRequest, PortBinding, RestartPolicy, RestartPolicyNameEnum},
+    models::{
+        ContainerCreateBody, HostConfig, NetworkConnectRequest, PortBinding, RestartPolicy, RestartPolicyNameEnum,
+    },
     query_parameters as query,
 };
+use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Api, Client,
     api::{Patch, PatchParams},
 };
-use futures::future::try_join_all;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -191,7 +193,10 @@ fn body(image: &str, port: u16) -> ContainerCreateBody {
         host_config: Some(HostConfig {
             binds: Some(vec![format!("{NAME}:/var/lib/registry")]),
             port_bindings: Some(HashMap::from([(inside, Some(vec![binding]))])),
-            restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::UNLESS_STOPPED), maximum_retry_count: None }),
+            restart_policy: Some(RestartPolicy {
+                name: Some(RestartPolicyNameEnum::UNLESS_STOPPED),
+                maximum_retry_count: None,
+            }),
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()

@@ -37,7 +37,8 @@ pub struct Built {
 impl StaticImage<'_> {
     /// Makes the archive. Equal content gives equal bytes.
     pub fn build(&self) -> Result<Built, DockerError> {
-        self.archive().map_err(|source| DockerError::Archive { action: format!("make the image {}", self.name), source })
+        self.archive()
+            .map_err(|source| DockerError::Archive { action: format!("make the image {}", self.name), source })
     }
 
     fn archive(&self) -> io::Result<Built> {
@@ -108,9 +109,15 @@ mod tests {
     #[test]
     fn equal_content_gives_an_equal_reference() {
         let image = |bytes: &'static [u8]| {
-            StaticImage { name: "spinkube-dev/x", entrypoint: "/x", command: &[], user: "0:0", files: &[("/x", bytes, 0o755)] }
-                .build()
-                .unwrap()
+            StaticImage {
+                name: "spinkube-dev/x",
+                entrypoint: "/x",
+                command: &[],
+                user: "0:0",
+                files: &[("/x", bytes, 0o755)],
+            }
+            .build()
+            .unwrap()
         };
         assert_eq!(image(b"a").archive, image(b"a").archive);
         assert_ne!(image(b"a").reference, image(b"b").reference);

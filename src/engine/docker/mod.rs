@@ -32,14 +32,18 @@ pub struct Docker {
 pub enum DockerError {
     /// Nothing answers on the socket.
     #[error("no Docker engine answers at {host}")]
-    #[diagnostic(help("start it (on Debian `make engine` installs and starts one), or point DOCKER_HOST at one that runs"))]
+    #[diagnostic(help(
+        "start it (on Debian `make engine` installs and starts one), or point DOCKER_HOST at one that runs"
+    ))]
     NotRunning {
         /// Where it was looked for.
         host: String,
     },
     /// The socket is there but not for this user.
     #[error("you may not use the Docker engine at {host}")]
-    #[diagnostic(help("add yourself to the group docker (`sudo usermod -aG docker $USER`, then log in again) or run as root"))]
+    #[diagnostic(help(
+        "add yourself to the group docker (`sudo usermod -aG docker $USER`, then log in again) or run as root"
+    ))]
     Forbidden {
         /// Its address.
         host: String,
@@ -55,7 +59,9 @@ pub enum DockerError {
     },
     /// The disk is full.
     #[error("the Docker engine has no space left while it tried to {action}")]
-    #[diagnostic(help("free some: `docker system df` shows what takes it, `docker system prune` removes what is unused"))]
+    #[diagnostic(help(
+        "free some: `docker system df` shows what takes it, `docker system prune` removes what is unused"
+    ))]
     NoSpace {
         /// What was tried.
         action: String,
@@ -105,7 +111,10 @@ impl DockerError {
     #[must_use]
     pub fn is_of_the_machine(&self) -> bool {
         use DockerError as E;
-        matches!(self, E::NotRunning { .. } | E::Forbidden { .. } | E::BadHost { .. } | E::NoSpace { .. } | E::PortTaken { .. })
+        matches!(
+            self,
+            E::NotRunning { .. } | E::Forbidden { .. } | E::BadHost { .. } | E::NoSpace { .. } | E::PortTaken { .. }
+        )
     }
 }
 
@@ -225,7 +234,8 @@ mod tests {
     fn known_answers_become_errors_with_a_cure() {
         let full = refused("load an image")(answer("write /x: no space left on device"));
         assert!(matches!(full, DockerError::NoSpace { .. }), "{full}");
-        let taken = refused("start r")(answer("driver failed: Bind for 127.0.0.1:5001 failed: port is already allocated"));
+        let taken =
+            refused("start r")(answer("driver failed: Bind for 127.0.0.1:5001 failed: port is already allocated"));
         assert_eq!(taken.to_string(), "port 5001 of this machine is taken");
         assert!(taken.is_of_the_machine());
     }

@@ -30,7 +30,9 @@ pub enum Quirk {
 pub enum HostError {
     /// Too little disk.
     #[error("only {free_gib:.1} GiB are free in {path}, and a cluster needs {needed_gib}")]
-    #[diagnostic(help("free some: `docker system df` shows what the engine keeps, `docker system prune` removes what is unused"))]
+    #[diagnostic(help(
+        "free some: `docker system df` shows what the engine keeps, `docker system prune` removes what is unused"
+    ))]
     NoSpace {
         /// The engine's data folder.
         path: String,
@@ -80,7 +82,10 @@ fn check_inotify(nodes: usize, events: &Events) {
     if limit < needed {
         events.warn(
             format!("this machine allows {limit} inotify instances, and {nodes} node(s) may need {needed}"),
-            format!("if pods fail with \"too many open files\": sysctl fs.inotify.max_user_instances={}", needed.max(512)),
+            format!(
+                "if pods fail with \"too many open files\": sysctl fs.inotify.max_user_instances={}",
+                needed.max(512)
+            ),
         );
     }
 }

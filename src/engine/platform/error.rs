@@ -50,7 +50,9 @@ pub enum PlatformError {
     },
     /// The probe pod did not start.
     #[error("the shim on node {node} does not start a Spin app: {reason}")]
-    #[diagnostic(help("`docker exec {node} journalctl -u containerd` tells more; `spinkube-dev down` and `up` install it anew"))]
+    #[diagnostic(help(
+        "`docker exec {node} journalctl -u containerd` tells more; `spinkube-dev down` and `up` install it anew"
+    ))]
     Shim {
         /// The node.
         node: String,

@@ -63,7 +63,10 @@ async fn remove(pods: &Api<Pod>, name: &str) -> Result<(), PlatformError> {
         return Ok(());
     }
     let gone = delete_and_finalize(pods.clone(), name, &DeleteParams::default()).await;
-    gone.map_err(|error| PlatformError::Shim { node: name.into(), reason: format!("its probe pod can't be removed: {error}") })
+    gone.map_err(|error| PlatformError::Shim {
+        node: name.into(),
+        reason: format!("its probe pod can't be removed: {error}"),
+    })
 }
 
 /// What a pod's state says of the shim; `None` while it is open.
