@@ -2,6 +2,7 @@
 //! executors serve the whole cluster.
 
 use kube::{Api, Client, ResourceExt};
+use spinkube_api::contract::is_object_name;
 use spinkube_api::{SpinApp, SpinAppExecutor};
 
 /// The executor called `name` for an app in `namespace`, or `None` where neither namespace has it.
@@ -11,8 +12,7 @@ pub(crate) async fn find(
     default_namespace: &str,
     name: &str,
 ) -> kube::Result<Option<SpinAppExecutor>> {
-    // An empty name would ask for the whole collection.
-    if name.is_empty() {
+    if !is_object_name(name) {
         return Ok(None);
     }
     let own = Api::<SpinAppExecutor>::namespaced(client.clone(), namespace).get_opt(name).await?;

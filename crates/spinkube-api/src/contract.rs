@@ -70,6 +70,18 @@ pub const MANAGED_BY_ANNOTATION: &str = "app.kubernetes.io/managed-by";
 /// Its value.
 pub const MANAGED_BY: &str = "spin-operator.spinkube.dev";
 
+/// Whether the API server could have an object of this name: an RFC 1123 subdomain. What users write into a reference
+/// is only a string; as part of a URL it must not lead anywhere else.
+pub fn is_object_name(name: &str) -> bool {
+    let label = |label: &str| {
+        let alphanumeric = |at: Option<u8>| at.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        alphanumeric(label.bytes().next())
+            && alphanumeric(label.bytes().last())
+            && label.bytes().all(|b| b == b'-' || alphanumeric(Some(b)))
+    };
+    name.len() <= 253 && name.split('.').all(label)
+}
+
 /// Key of the label by which the app's Service selects ready pods.
 pub fn status_label_key(app: &str) -> String {
     format!("{GROUP}/app.{app}.status")
@@ -90,4 +102,20 @@ pub fn selector_labels(app: &str) -> BTreeMap<String, String> {
 /// Labels by which the Service selects pods.
 pub fn service_selector(app: &str) -> BTreeMap<String, String> {
     BTreeMap::from([(status_label_key(app), STATUS_READY.to_owned())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_object_name;
+
+    #[test]
+    fn object_names() {
+        for name in ["a", "my-secret", "a.b-c.9", "0"] {
+            assert!(is_object_name(name), "{name}");
+        }
+        let long = "a".repeat(254);
+        for name in ["", ".", "..", "a/b", "../x", "a?b", "a%2fb", "A", "-a", "a-", "a..b", "a b", "\u{e4}", &long] {
+            assert!(!is_object_name(name), "{name}");
+        }
+    }
 }

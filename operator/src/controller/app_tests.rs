@@ -215,6 +215,17 @@ async fn a_missing_object_is_said_and_nothing_is_written() {
 }
 
 #[tokio::test]
+async fn a_name_that_leads_elsewhere_is_not_followed() {
+    let mut script = vec![get(OWN).answered(shim())];
+    script.extend(reported(
+        "MissingReference",
+        "secrets \"../../kube-system/secrets/x\" not found; create it, or change the reference in spec.runtimeConfig",
+    ));
+    let app = with_option(&json!({"secretKeyRef": {"name": "../../kube-system/secrets/x", "key": "k"}}));
+    run(app, script).await.unwrap_err();
+}
+
+#[tokio::test]
 async fn an_own_runtime_config_is_mounted_and_none_generated() {
     let script = vec![
         get(OWN).answered(shim()),

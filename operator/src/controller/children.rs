@@ -11,7 +11,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use spinkube_api::SpinApp;
-use spinkube_api::contract::{FIELD_MANAGER, RUNTIME_CONFIG_VOLUME};
+use spinkube_api::contract::{FIELD_MANAGER, RUNTIME_CONFIG_VOLUME, is_object_name};
 use spinkube_api::executor::DeploymentConfig;
 
 use super::error::Error;
@@ -118,7 +118,8 @@ fn kind_name<K: Resource<DynamicType = ()>>() -> &'static str {
 /// Creates the CA Secret where it doesn't exist; what exists is the user's and stays.
 async fn ensure_ca_secret(client: &Client, namespace: &str, name: &str) -> Result<(), Error> {
     let known = Api::<PartialObjectMeta<Secret>>::namespaced(client.clone(), namespace);
-    if known.get_opt(name).await?.is_some() {
+    // A name that can't be is refused below, in the API server's words.
+    if is_object_name(name) && known.get_opt(name).await?.is_some() {
         return Ok(());
     }
     let secret = ca::default_secret(name, Some(namespace.to_owned()));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, Client};
+use spinkube_api::contract::is_object_name;
 use spinkube_api::runtime_config::{References, RuntimeConfig};
 
 use super::error::Error;
@@ -38,6 +39,5 @@ async fn get<K>(api: &Api<K>, name: &str) -> Result<Option<K>, Error>
 where
     K: Clone + serde::de::DeserializeOwned + std::fmt::Debug,
 {
-    // The schema lets a reference's name be empty; the path would then be the collection's.
-    if name.is_empty() { Ok(None) } else { Ok(api.get_opt(name).await?) }
+    if is_object_name(name) { Ok(api.get_opt(name).await?) } else { Ok(None) }
 }
