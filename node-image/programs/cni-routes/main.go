@@ -1,7 +1,6 @@
 // Command cni-routes gives the pods of a kind cluster their network. It runs once on every node, as a DaemonSet, and
 //
-//   - writes the node's CNI configuration for the node's own spec.podCIDRs (conflist.go), which makes the node Ready,
-//     once Services work there (services.go),
+//   - writes the node's CNI configuration for the node's own spec.podCIDRs (conflist.go),
 //   - keeps a route to every other node's spec.podCIDRs by that node's address (routes.go),
 //   - masquerades what pods send out of the cluster (masquerade.go).
 //
@@ -12,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -30,15 +28,12 @@ const (
 type settings struct {
 	nodeName   string
 	podSubnets []netip.Prefix
-	// serviceAddress is the API server's Service, as the kubelet tells every pod.
-	serviceAddress string
 	// endpoint is the API server's host:port. kind fills it in, so that routes need not wait for kube-proxy's Service addresses.
 	endpoint string
 }
 
 func readSettings(getenv func(string) string) (settings, error) {
 	s := settings{nodeName: getenv("NODE_NAME"), endpoint: getenv("CONTROL_PLANE_ENDPOINT")}
-	s.serviceAddress = net.JoinHostPort(getenv("KUBERNETES_SERVICE_HOST"), getenv("KUBERNETES_SERVICE_PORT"))
 	if s.nodeName == "" {
 		return s, fmt.Errorf("NODE_NAME is empty; set it from the pod's spec.nodeName")
 	}
@@ -75,7 +70,6 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	awaitServices(ctx, settings.serviceAddress, servicesPatience)
 	resync := time.NewTicker(resyncPeriod)
 	defer resync.Stop()
 	var retry <-chan time.Time
