@@ -6,6 +6,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,6 +18,9 @@ use crate::leader::{Candidate, LostLead};
 use crate::metrics::Metrics;
 use crate::webhook::{self, Identity, ServiceRef, WebhookError, Webhooks};
 use crate::{controller, http};
+
+/// How long webhooks are answered after SIGTERM: kube-proxy takes up to a second to send requests elsewhere.
+const LAME_DUCK: Duration = Duration::from_secs(2);
 
 /// Why the operator ends.
 #[derive(Debug, thiserror::Error)]
@@ -123,10 +127,18 @@ async fn webhooks(
     let tls = webhook::tls(identity.clone())?;
     let webhooks =
         Webhooks { client: client.clone(), metrics: metrics.clone(), default_namespace: args.namespace.clone() };
+    // Others learn only after a while that this replica ends; until then they still ask it.
+    let end = CancellationToken::new();
+    let lame_duck = async {
+        stop.cancelled().await;
+        tokio::time::sleep(LAME_DUCK).await;
+        end.cancel();
+    };
     let service = ServiceRef { name: args.webhook_service.clone(), namespace: args.namespace.clone() };
     tokio::join!(
-        webhook::serve(listener, tls, webhooks, stop.clone()),
-        identity.keep(client.clone(), service, health.clone(), stop),
+        webhook::serve(listener, tls, webhooks, end.clone()),
+        identity.keep(client.clone(), service, health.clone(), stop.clone()),
+        lame_duck,
     );
     Ok(())
 }

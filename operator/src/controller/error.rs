@@ -51,7 +51,7 @@ pub(crate) enum Error {
     #[error("the stored object can't be read: {0}; apply it again in a valid form")]
     Invalid(String),
     /// An executor that is being deleted still has apps.
-    #[error("cannot delete SpinAppExecutor with dependent SpinApps")]
+    #[error("Cannot delete SpinAppExecutor with dependent SpinApps")]
     DeletionBlocked,
     /// The API server does not answer.
     #[error("the API server took too long")]

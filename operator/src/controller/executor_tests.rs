@@ -42,7 +42,7 @@ fn app(namespace: &str, executor: &str) -> Value {
 fn blocked(namespace: &str) -> Call {
     call(Method::POST, &format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events"))
         .with("/reason", json!("DeletionBlocked"))
-        .with("/note", json!("cannot delete SpinAppExecutor with dependent SpinApps"))
+        .with("/note", json!("Cannot delete SpinAppExecutor with dependent SpinApps"))
 }
 
 fn released(namespace: &str) -> Call {
