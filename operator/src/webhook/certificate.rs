@@ -70,6 +70,12 @@ impl Bundle {
             .into()
     }
 
+    /// The bundle with what serves it; see [`Self::usable`].
+    pub(super) fn ready(self, host: &str, now: Timestamp) -> Result<(Self, Usable), String> {
+        let usable = self.usable(host, now)?;
+        Ok((self, usable))
+    }
+
     /// The bundle ready for use; the reason if it can't serve `host` at `now`, or should be renewed.
     pub(super) fn usable(&self, host: &str, now: Timestamp) -> Result<Usable, String> {
         let certificates = CertificateDer::pem_slice_iter(self.certificate.as_bytes())

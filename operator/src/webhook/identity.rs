@@ -65,7 +65,7 @@ impl Identity {
         stop: CancellationToken,
     ) {
         let mut changes = changes(&client, &service.namespace);
-        let keeper = Keeper { client, service, identity: self };
+        let mut keeper = Keeper { client, service, identity: self, served: None };
         loop {
             let pause = tokio::select! {
                 pause = keeper.settle(&health) => pause,
@@ -85,11 +85,13 @@ struct Keeper {
     client: Client,
     service: ServiceRef,
     identity: Arc<Identity>,
+    /// What is served: if its Secret is deleted, a new CA must still come with this one until the change is done.
+    served: Option<Bundle>,
 }
 
 impl Keeper {
     /// Makes everything right and says how long it stays so.
-    async fn settle(&self, health: &Health) -> Duration {
+    async fn settle(&mut self, health: &Health) -> Duration {
         match self.try_settle().await {
             Ok((usable, None)) => {
                 health.pass(Check::Webhooks);
@@ -111,7 +113,7 @@ impl Keeper {
         }
     }
 
-    async fn try_settle(&self) -> Result<(Usable, Option<&'static str>), WebhookError> {
+    async fn try_settle(&mut self) -> Result<(Usable, Option<&'static str>), WebhookError> {
         let (bundle, usable) = self.ensure().await?;
         let missing = announce(&self.client, &bundle.ca, &self.service).await?;
         match self.identity.current() {
@@ -122,30 +124,32 @@ impl Keeper {
             }
             None => self.identity.replace(usable.certified.clone()),
         }
+        self.served = Some(bundle);
         Ok((usable, missing))
     }
 
     /// The certificate of the Secret, made or renewed where it can't be used.
     async fn ensure(&self) -> Result<(Bundle, Usable), WebhookError> {
         let secrets = Api::<Secret>::namespaced(self.client.clone(), &self.service.namespace);
+        let host = self.service.host();
         loop {
             let found = secrets.get_opt(SECRET).await?;
             let now = Timestamp::now();
-            let bundle = found.as_ref().and_then(Bundle::from_secret);
-            let problem = match bundle.as_ref().map(|bundle| bundle.usable(&self.service.host(), now)) {
-                Some(Ok(usable)) => return Ok((bundle.unwrap_or_else(|| unreachable!("checked above")), usable)),
+            let stored = found.as_ref().and_then(Bundle::from_secret);
+            let problem = match stored.clone().map(|bundle| bundle.ready(&host, now)) {
+                Some(Ok(ready)) => return Ok(ready),
                 Some(Err(problem)) => problem,
                 None => "there is none".to_owned(),
             };
             tracing::info!("new webhook certificate: {problem}");
-            let bundle = Bundle::generate(self.service.hosts(), now, bundle.as_ref())?;
+            let bundle = Bundle::generate(self.service.hosts(), now, stored.as_ref().or(self.served.as_ref()))?;
             let secret = self.secret(found.as_ref(), bundle.to_data());
             let written = match &found {
                 None => secrets.create(&PostParams::default(), &secret).await,
                 Some(_) => secrets.replace(SECRET, &PostParams::default(), &secret).await,
             };
             match written {
-                Ok(_) => {}
+                Ok(_) => return bundle.ready(&host, now).map_err(WebhookError::Unusable),
                 // Another replica was faster: take what it made.
                 Err(kube::Error::Api(status)) if status.code == 409 => {}
                 Err(error) => return Err(error.into()),
@@ -190,4 +194,93 @@ where
 {
     let touched = events.default_backoff().touched_objects();
     touched.filter_map(|object| async move { object.ok().map(drop) }).boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::scenario::{Call, call, get, play};
+    use http::Method;
+    use serde_json::{Value, json};
+
+    const SECRETS: &str = "/api/v1/namespaces/spin-operator/secrets";
+    const STORED: &str = "/api/v1/namespaces/spin-operator/secrets/webhook-server-cert";
+
+    fn service() -> ServiceRef {
+        ServiceRef { name: "webhooks".into(), namespace: "spin-operator".into() }
+    }
+
+    fn stored(bundle: &Bundle) -> Value {
+        serde_json::to_value(Secret { data: Some(bundle.to_data()), ..Secret::default() }).unwrap()
+    }
+
+    fn configurations() -> [Call; 2] {
+        let of = |kind: &str, name: &str| {
+            format!("/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations/{name}")
+        };
+        [
+            get(&of("mutating", MUTATING)).answered(json!({"metadata": {"name": MUTATING}})),
+            get(&of("validating", VALIDATING)).answered(json!({"metadata": {"name": VALIDATING}})),
+        ]
+    }
+
+    /// Plays one settling; what is served then, and what `/readyz` says.
+    async fn settle(script: Vec<Call>, served: Option<Bundle>) -> (Arc<CertifiedKey>, Result<String, String>) {
+        let identity = Arc::new(Identity::default());
+        let health = Health::default();
+        play(script, |client| async {
+            let mut keeper = Keeper { client, service: service(), identity: identity.clone(), served };
+            keeper.settle(&health).await;
+        })
+        .await;
+        (identity.current().unwrap(), health.ready())
+    }
+
+    #[tokio::test]
+    async fn the_first_start_makes_a_certificate() {
+        let mut script = vec![
+            get(STORED).not_found(),
+            call(Method::POST, SECRETS).with("/type", json!("kubernetes.io/tls")).with("/metadata/name", json!(SECRET)),
+        ];
+        script.extend(configurations());
+        let (_, ready) = settle(script, None).await;
+        assert_eq!(ready, Ok("[+] webhooks\n".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn of_two_replicas_one_makes_it() {
+        let theirs = Bundle::generate(service().hosts(), Timestamp::now(), None).unwrap();
+        let mut script = vec![
+            get(STORED).not_found(),
+            call(Method::POST, SECRETS).refused(409, "already exists"),
+            get(STORED).answered(stored(&theirs)),
+        ];
+        script.extend(configurations());
+        let (served, _) = settle(script, None).await;
+        assert_eq!(served.cert, theirs.usable(&service().host(), Timestamp::now()).ok().unwrap().certified.cert);
+    }
+
+    #[tokio::test]
+    async fn what_is_due_is_replaced_in_its_version() {
+        let year = k8s_openapi::jiff::SignedDuration::from_hours(365 * 24);
+        let old = Bundle::generate(service().hosts(), Timestamp::now() - year, None).unwrap();
+        let mut secret = stored(&old);
+        secret["metadata"] = json!({"name": SECRET, "resourceVersion": "7"});
+        let mut script =
+            vec![get(STORED).answered(secret), call(Method::PUT, STORED).with("/metadata/resourceVersion", json!("7"))];
+        script.extend(configurations());
+        let (served, ready) = settle(script, None).await;
+        assert!(ready.is_ok());
+        assert!(!served.cert.is_empty());
+    }
+
+    #[tokio::test]
+    async fn without_configurations_nobody_asks() {
+        let bundle = Bundle::generate(service().hosts(), Timestamp::now(), None).unwrap();
+        let [mutating, _] = configurations();
+        let script = vec![get(STORED).answered(stored(&bundle)), mutating.not_found()];
+        let (_, ready) = settle(script, None).await;
+        assert_eq!(ready, Err(format!("[-] webhooks: {MUTATING} is not installed\n")));
+    }
 }

@@ -25,6 +25,9 @@ pub(crate) enum WebhookError {
     /// Making a certificate failed.
     #[error("can't make the webhook certificate: {0}")]
     Generate(#[from] rcgen::Error),
+    /// What was just made is no good: the clock jumped.
+    #[error("the new webhook certificate can't be used: {0}; check the clock")]
+    Unusable(String),
     /// TLS can't be set up.
     #[error("can't set up TLS for webhooks: {0}")]
     Tls(#[from] rustls::Error),
