@@ -9,7 +9,7 @@ use crate::support::{
     app::{App, url_of},
     cluster::{apply, get, kubectl},
     docker, eventually,
-    http::{body_of, get as http_get},
+    http::{body_of, comes_to_answer, get as http_get},
     tool::run,
 };
 
@@ -65,7 +65,7 @@ fn secrets_are_in_a_secret_and_nowhere_else() {
 
     // A changed secret makes new pods.
     let outcome = app.deploy(&["--variable", "greetee=agent-y"]).ok();
-    assert_eq!(body_of(&url_of(&outcome)), "Hello, agent-y!\n");
+    comes_to_answer(&url_of(&outcome), "Hello, agent-y!\n");
     run(&["delete", &app.name]).ok();
     let left = get(&["secret", "-l", "core.spinkube.dev/app-name=e2e-secret"]);
     assert_eq!(left["items"], serde_json::json!([]));
@@ -76,8 +76,8 @@ fn secrets_are_in_a_secret_and_nowhere_else() {
 fn an_artifact_is_deployed_by_its_reference() {
     support::up();
     let app = App::hello("e2e-by-reference", "greetee = { default = \"reader\" }");
-    let pushed = run(&["push", app.path()]).ok().closing("pushed");
-    let again = run(&["push", app.path()]).ok().closing("pushed");
+    let push = || run(&["push", app.path()]).ok().all("pushed").next().cloned().unwrap();
+    let (pushed, again) = (push(), push());
     assert_eq!((&again["digest"], &again["uploaded_bytes"]), (&pushed["digest"], &0.into()));
     let deployed = run(&["deploy", pushed["reference"].as_str().unwrap()]).ok();
     assert_eq!(body_of(&url_of(&deployed)), "Hello, reader!\n");

@@ -7,7 +7,7 @@ use crate::support::{
     app::{App, EMPTY_COMPONENT, demo_component, url_of},
     cluster::apply,
     docker::docker,
-    http::body_of,
+    http::{body_of, comes_to_answer},
     oci::{self, Blob},
     tool::{Tool, run},
 };
@@ -71,6 +71,7 @@ fn wrong_usage() {
 #[test]
 #[ignore = "needs a cluster: tests/run"]
 fn a_malformed_manifest() {
+    support::up();
     let app = App::without_code("e2e-malformed", "");
     let manifest = app.replace_manifest("spin_manifest_version = 2\n[application]\nname = 7\n");
     let failure = app.deploy(&[]).failure(1);
@@ -142,7 +143,7 @@ fn code_that_pretends_to_be_precompiled() {
 
     let reference = oci::push_app(&support::registry(), "e2e-native", &code);
     let outcome = run(&["deploy", &reference]);
-    outcome.failure(1).says(&["e2e-native", "precompiled"]);
+    outcome.failure(1).says(&["e2e-native", "it is native code, not WebAssembly"]);
     assert!(outcome.elapsed.as_secs() < 60, "{}", outcome.told());
     run(&["delete", "e2e-native"]).ok();
 }
@@ -173,7 +174,7 @@ fn an_app_that_crashes_at_its_start_says_why_and_the_old_one_serves_on() {
     // A repaired one goes on from there.
     app.replace_code(&demo_component());
     assert_eq!(url_of(&app.deploy(&["--variable", "greetee=new"]).ok()), url);
-    assert_eq!(body_of(&url), "Hello, new!\n");
+    comes_to_answer(&url, "Hello, new!\n");
     run(&["delete", &app.name]).ok();
 }
 

@@ -7,7 +7,7 @@ use crate::support::{
     app::{App, url_of},
     cluster::kubectl,
     docker::{self, docker},
-    http::body_of,
+    http::comes_to_answer,
     tool::run,
 };
 
@@ -85,7 +85,7 @@ fn a_taken_port_gives_a_new_app_the_next_one_for_good() {
     assert_ne!(url, format!("http://localhost:{port}"));
     drop(taken);
     assert_eq!(url_of(&app.deploy(&["--variable", "greetee=again"]).ok()), url, "it is remembered");
-    assert_eq!(body_of(&url), "Hello, again!\n");
+    comes_to_answer(&url, "Hello, again!\n");
     run(&["delete", &app.name]).ok();
 }
 
