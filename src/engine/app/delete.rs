@@ -1,18 +1,22 @@
 //! Removes an app and all that was made for it.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::api::{
+    apps::v1::{Deployment, ReplicaSet},
+    core::v1::{Pod, Secret, Service},
+};
 use kube::{
-    Api, ResourceExt,
-    api::{DeleteParams, ListParams},
+    Api, Client, Resource, ResourceExt,
+    api::{DeleteParams, ListParams, Preconditions},
+    core::NamespaceResourceScope,
     runtime::{
         WatchStreamExt,
-        wait::{await_condition, conditions::is_deleted},
         watcher::{self, Event as Change, watcher},
     },
 };
+use serde::de::DeserializeOwned;
 use spinkube_api::{SpinApp, contract::APP_NAME_LABEL};
 use tokio::time::timeout;
 
@@ -45,49 +49,59 @@ pub async fn delete(engine: &Engine, cluster: &Cluster, namespace: &str, name: &
         }
         return Err(no_such_app(name, namespace, &list(engine, cluster, None).await?));
     };
-    // Foreground: the app stays until its Deployment is gone, so that an end can be waited for.
-    match apps.delete(name, &DeleteParams::foreground()).await {
+    let this_one = Preconditions { uid: Some(uid), resource_version: None };
+    match apps.delete(name, &DeleteParams::background().preconditions(this_one)).await {
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 404 => {}
         Err(error) => return Err(AppError::api(format!("delete {name}"))(error)),
     }
     remove_secrets(&secrets, name).await?;
-    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
+    // The garbage collector works downward: what is asked for first goes first.
+    let client = &cluster.client;
     let gone = async {
-        await_condition(apps.clone(), name, is_deleted(&uid))
-            .await
-            .map_err(|error| AppError::Api { action: format!("watch {name}"), reason: error.to_string() })?;
-        no_pods(pods.clone(), name).await
+        tokio::try_join!(
+            none_left::<Deployment>(client, namespace, name),
+            none_left::<ReplicaSet>(client, namespace, name),
+            none_left::<Service>(client, namespace, name),
+        )?;
+        none_left::<Pod>(client, namespace, name).await
     };
     match timeout(LIMIT, gone).await {
         Ok(result) => result?,
-        Err(_) => return Err(still_there(&pods, namespace, name).await),
+        Err(_) => return Err(still_there(client, namespace, name).await),
     }
     engine.events.emit(Event::Deleted { app: name.into(), namespace: namespace.into() });
     Ok(())
 }
 
-/// Waits until no pod of the app is left.
-async fn no_pods(pods: Api<Pod>, app: &str) -> Result<(), AppError> {
+/// Waits until nothing of one kind is left of the app.
+async fn none_left<K>(client: &Client, namespace: &str, app: &str) -> Result<(), AppError>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned
+        + Send
+        + 'static,
+{
     let config = watcher::Config::default().labels(&format!("{APP_NAME_LABEL}={app}"));
-    let mut changes = watcher(pods, config).default_backoff().boxed();
-    let mut left = std::collections::BTreeSet::new();
+    let mut changes = watcher(Api::<K>::namespaced(client.clone(), namespace), config).default_backoff().boxed();
+    let mut left = BTreeSet::new();
+    let mut listed = false;
     while let Some(change) = changes.next().await {
         match change {
-            Ok(Change::Init) => left.clear(),
-            Ok(Change::InitApply(pod) | Change::Apply(pod)) => {
-                left.insert(pod.uid());
-                continue;
+            Ok(Change::Init) => (listed, left) = (false, BTreeSet::new()),
+            Ok(Change::InitApply(object) | Change::Apply(object)) => {
+                left.insert(object.uid());
             }
-            Ok(Change::InitDone) if left.is_empty() => return Ok(()),
-            Ok(Change::Delete(pod)) => {
-                left.remove(&pod.uid());
-                if left.is_empty() {
-                    return Ok(());
-                }
+            Ok(Change::InitDone) => listed = true,
+            Ok(Change::Delete(object)) => {
+                left.remove(&object.uid());
             }
-            Ok(Change::InitDone) => {}
             Err(error) => tracing::debug!(%error, "the watch was interrupted"),
+        }
+        if listed && left.is_empty() {
+            return Ok(());
         }
     }
     Err(AppError::Interrupted)
@@ -108,10 +122,13 @@ async fn remove_secrets(secrets: &Api<Secret>, app: &str) -> Result<bool, AppErr
     Ok(any)
 }
 
-async fn still_there(pods: &Api<Pod>, namespace: &str, app: &str) -> AppError {
+async fn still_there(client: &Client, namespace: &str, app: &str) -> AppError {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let left = pods.list(&ListParams::default().labels(&format!("{APP_NAME_LABEL}={app}"))).await;
     let names: Vec<_> = left.map(|pods| pods.iter().map(ResourceExt::name_any).collect()).unwrap_or_default();
-    let waiting_for =
-        if names.is_empty() { "its Deployment is left".to_owned() } else { format!("left are {}", names.join(", ")) };
+    let waiting_for = match names.as_slice() {
+        [] => "its Deployment or Service is left".to_owned(),
+        names => format!("left are {}", names.join(", ")),
+    };
     AppError::StillThere { app: app.into(), namespace: namespace.into(), seconds: LIMIT.as_secs(), waiting_for }
 }

@@ -53,7 +53,7 @@ pub enum AppError {
         app: String,
     },
     /// A build command failed.
-    #[error("the build of {component} failed: `{command}`: {source}")]
+    #[error("the build of {component} failed: `{command}` {how}")]
     #[diagnostic(help("mend what it says; `spinkube-dev build` runs the same command alone"))]
     BuildFailed {
         /// The component's id.
@@ -61,16 +61,16 @@ pub enum AppError {
         /// The command.
         command: String,
         /// How it ended, with the end of its output.
-        source: CommandError,
+        how: String,
     },
     /// The builder container could not be made.
-    #[error("the host's Rust has no {target}, and the builder container can't be made: {source}")]
+    #[error("the host's Rust has no {target}, and the builder container can't be made: {reason}")]
     #[diagnostic(help("install the target (`rustup target add {target}`), or mend what the builder says"))]
     NoBuilder {
         /// The Rust target that is missing.
         target: String,
         /// Why.
-        source: CommandError,
+        reason: CommandError,
     },
     /// A `--variable` is no `name=value`.
     #[error("the variable `{given}` is not NAME=VALUE")]
@@ -127,12 +127,12 @@ pub enum AppError {
     #[error(transparent)]
     Download(#[from] DownloadError),
     /// The app can't be made into an artifact.
-    #[error("{app} can't be packed: {source}")]
+    #[error("{app} can't be packed: {reason}")]
     Pack {
         /// The app's name.
         app: String,
         /// Why.
-        source: ArtifactError,
+        reason: ArtifactError,
     },
     /// A registry did not take the artifact.
     #[error("the app was not pushed: {0}")]

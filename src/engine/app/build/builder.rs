@@ -59,7 +59,7 @@ impl<'a> Builder<'a> {
         let scripts = parts(self.engine).await?.path("builder-image")?;
         let step = format!("build {}", self.app);
         let made = Run::new(scripts.join("build")).lines(|line| events.progress(&step, line)).await;
-        made.map_err(|source| AppError::NoBuilder { target: target.into(), source })?;
+        made.map_err(|reason| AppError::NoBuilder { target: target.into(), reason })?;
         Ok(self.scripts.insert(scripts).clone())
     }
 }

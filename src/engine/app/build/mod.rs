@@ -10,7 +10,11 @@ use spin_app::{BuildStep, build_steps, manifest::Manifest};
 
 use self::builder::Builder;
 use super::AppError;
-use crate::engine::{Engine, command::Run, event::Event};
+use crate::engine::{
+    Engine,
+    command::{CommandError, Run},
+    event::Event,
+};
 
 /// Builds every component that has a build command.
 pub async fn build(engine: &Engine, manifest: &Manifest) -> Result<(), AppError> {
@@ -65,10 +69,13 @@ async fn run(engine: &Engine, app: &str, command: &Command, builder: &mut Builde
         }
         None => Run::new("sh").args(["-c", &command.line]).dir(&command.workdir).lines(emit).await,
     };
-    ended.map(|_| ()).map_err(|source| AppError::BuildFailed {
+    ended.map(|_| ()).map_err(|error| AppError::BuildFailed {
         component: command.component.clone(),
         command: command.line.clone(),
-        source,
+        how: match error {
+            CommandError::Failed { status, tail, .. } => format!("ended with {status}: {tail}"),
+            other => format!("was not run: {other}"),
+        },
     })
 }
 

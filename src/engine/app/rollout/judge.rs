@@ -120,8 +120,19 @@ fn failure(kind: Kind, pod: Option<&Pod>, reason: &str, message: String) -> Fail
     }
 }
 
-/// The pods of the Deployment's newest ReplicaSet that are meant to stay, by name.
-fn new_pods<'a>(deployment: &Deployment, seen: &'a Observed) -> Vec<&'a Pod> {
+/// Whether a pod of an older template still runs: it may answer for the moment in which kube-proxy has not heard
+/// that it leaves.
+pub(super) fn old_pods_run(app: &str, seen: &Observed) -> bool {
+    let deployment = seen.deployments.iter().find(|it| it.name_any() == app);
+    let Some(newest) = deployment.and_then(|deployment| newest_template(deployment, seen)) else { return false };
+    let ended =
+        |pod: &Pod| container(app, pod).is_some_and(|it| it.state.as_ref().is_some_and(|it| it.terminated.is_some()));
+    let old = |pod: &&Pod| pod.labels().get(TEMPLATE_HASH).is_some_and(|hash| hash != newest);
+    seen.pods.iter().filter(old).any(|pod| !is_over(pod) && !ended(pod))
+}
+
+/// The hash of the template of the Deployment's newest ReplicaSet.
+fn newest_template<'a>(deployment: &Deployment, seen: &'a Observed) -> Option<&'a String> {
     let revision = deployment.annotations().get(REVISION);
     let of_deployment = |set: &&ReplicaSet| {
         let owners = set.owner_references();
@@ -130,15 +141,23 @@ fn new_pods<'a>(deployment: &Deployment, seen: &'a Observed) -> Vec<&'a Pod> {
     let sets = seen.replica_sets.iter().filter(of_deployment);
     let newest =
         sets.filter(|set| set.annotations().get(REVISION) == revision).max_by_key(|set| set.creation_timestamp());
-    let Some(hash) = newest.and_then(|set| set.labels().get(TEMPLATE_HASH)) else { return Vec::new() };
-    let stays = |pod: &&Pod| {
-        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default();
-        pod.metadata.deletion_timestamp.is_none() && !matches!(phase, "Failed" | "Succeeded")
-    };
-    let mut pods: Vec<_> =
-        seen.pods.iter().filter(|pod| pod.labels().get(TEMPLATE_HASH) == Some(hash)).filter(stays).collect();
+    newest?.labels().get(TEMPLATE_HASH)
+}
+
+/// The pods of the newest template that are meant to stay, by name.
+fn new_pods<'a>(deployment: &Deployment, seen: &'a Observed) -> Vec<&'a Pod> {
+    let Some(newest) = newest_template(deployment, seen) else { return Vec::new() };
+    let is_new = |pod: &&Pod| pod.labels().get(TEMPLATE_HASH) == Some(newest);
+    let stays = |pod: &&Pod| pod.metadata.deletion_timestamp.is_none() && !is_over(pod);
+    let mut pods: Vec<_> = seen.pods.iter().filter(is_new).filter(stays).collect();
     pods.sort_by_key(|pod| pod.name_any());
     pods
+}
+
+/// Evicted or ended: such a pod stays as a record only.
+fn is_over(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Failed" | "Succeeded"))
 }
 
 fn container<'a>(app: &str, pod: &'a Pod) -> Option<&'a ContainerStatus> {

@@ -137,6 +137,17 @@ fn pods_that_are_old_leaving_or_evicted_do_not_count() {
 }
 
 #[test]
+fn old_pods_count_until_their_container_has_ended() {
+    let running = json!({ "state": { "running": {} } });
+    let ended = json!({ "state": { "terminated": { "exitCode": 0 } } });
+    for (hash, container, expected) in [("old", &running, true), ("old", &ended, false), ("new", &running, false)] {
+        let mut leaving = pod("hello-a", hash, container);
+        leaving["metadata"]["deletionTimestamp"] = json!("2026-11-24T16:00:00Z");
+        assert_eq!(old_pods_run(APP, &seen(&counts(2, 2, 2), &[leaving])), expected, "{hash} {container}");
+    }
+}
+
+#[test]
 fn each_stage_says_what_it_waits_for() {
     assert_eq!(waits(&Observed::default()), "the operator has not made its Deployment yet");
     let done = seen(&counts(2, 2, 2), &[]);

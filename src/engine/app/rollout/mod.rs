@@ -27,13 +27,17 @@ use spinkube_api::contract::{APP_NAME_LABEL, DEFAULT_EXECUTOR};
 use tokio::time::{Instant, timeout_at};
 
 use self::{
-    judge::{Failure, Judgement, Kind, judge},
+    judge::{Failure, Judgement, Kind, judge, old_pods_run},
     observed::{Change, Observed},
 };
 use super::AppError;
 
 /// Lines of a failed container's log that its error shows.
 const LOG_LINES: i64 = 20;
+
+/// How long old pods are waited for once all new ones are available. They leave in two or three seconds, but for
+/// one that has a long request to finish.
+const OLD_PODS: Duration = Duration::from_secs(5);
 
 /// The watches over one app.
 pub(crate) struct Rollout {
@@ -103,7 +107,7 @@ impl Rollout {
             });
             match judgement {
                 _ if !self.seen.is_complete() => {}
-                Judgement::Ready => return Ok(()),
+                Judgement::Ready => return self.old_pods_gone().await,
                 Judgement::Waiting(text) => {
                     if text != waiting_for {
                         progress(&text);
@@ -139,6 +143,23 @@ impl Rollout {
         }
     }
 
+    /// Waits, for a while, until no old pod can answer any more: what is asked after a deploy is answered by it.
+    async fn old_pods_gone(mut self) -> Result<(), AppError> {
+        let deadline = Instant::now() + OLD_PODS;
+        while old_pods_run(&self.app, &self.seen) {
+            match timeout_at(deadline, self.changes.next()).await {
+                Ok(Some(Ok(change))) => self.seen.take(change),
+                Ok(Some(Err(error))) => tracing::debug!(%error, "a watch was interrupted"),
+                Ok(None) => return Err(AppError::Interrupted),
+                Err(_) => {
+                    tracing::info!(app = self.app, "an old pod has requests to finish");
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn replace(&self, pod: &str) -> Result<(), AppError> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         match pods.delete(pod, &DeleteParams::default()).await {
@@ -155,7 +176,7 @@ impl Rollout {
             (Kind::MissingExecutor, _) => AppError::MissingExecutor { app, executor: DEFAULT_EXECUTOR.into(), message },
             (Kind::Pull, pod) => AppError::PullFailed { app, image: self.image(pod.as_deref()), message },
             (Kind::Pod, Some(pod)) => {
-                let log = self.log(&pod).await;
+                let log = unsaid(&self.log(&pod).await, &message);
                 AppError::Crashed { app, namespace, pod, reason, message, log }
             }
             (Kind::Pod | Kind::Rollout, _) => AppError::RolloutFailed { app, namespace, message },
@@ -183,5 +204,25 @@ impl Rollout {
         };
         let logs = stream::iter([false, true]).then(read).filter_map(|log| async { log });
         std::pin::pin!(logs).next().await.unwrap_or_default()
+    }
+}
+
+/// The lines of a log that the message does not repeat.
+fn unsaid(log: &str, message: &str) -> String {
+    let repeats = |line: &&str| {
+        let line = line.trim();
+        !message.contains(line.strip_prefix("Error: ").unwrap_or(line))
+    };
+    log.lines().filter(repeats).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unsaid;
+
+    #[test]
+    fn a_log_is_shown_where_it_says_more() {
+        assert_eq!(unsaid("Error: no handler\n", "the app did not start: no handler"), "");
+        assert_eq!(unsaid("first\n\nError: no handler\n", "no handler"), "first");
     }
 }
