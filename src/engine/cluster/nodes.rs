@@ -16,7 +16,9 @@ use crate::engine::docker::{
 
 /// Between two looks at containers that another program is about to create.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long a node's containerd may take to answer, in tenths of a second.
+/// The runtime of Spin pods in containerd's configuration.
+const RUNTIME_TYPE: &str = "io.containerd.spin.v2";
+/// How long a node's containerd may take to answer with its final configuration, in tenths of a second.
 const CONTAINERD_TENTHS: u32 = 600;
 
 /// Waits until the provider has started as many nodes as it was asked for. Never ends when it fails to: race it
@@ -41,8 +43,11 @@ pub async fn import(docker: &Docker, nodes: &[Node], image: &Built) -> Result<()
 
 async fn import_one(docker: &Docker, node: &Node, image: &Built) -> Result<(), DockerError> {
     let has = format!("ctr -n k8s.io images ls -q name=={} | grep -q .", image.reference);
+    // kind restarts containerd once with our configuration: what talks to it before is cut off. From then on it knows
+    // the runtime of Spin pods.
     let ready = format!(
-        "i=0; until ctr version >/dev/null 2>&1; do i=$((i+1)); [ $i -lt {CONTAINERD_TENTHS} ] || exit 70; sleep 0.1; done"
+        "i=0; until crictl info 2>/dev/null | grep -q {RUNTIME_TYPE}; do \
+         i=$((i+1)); [ $i -lt {CONTAINERD_TENTHS} ] || exit 70; sleep 0.1; done"
     );
     if docker.exec(&node.name, &["sh", "-c", &format!("{ready}; {has}")]).await.is_ok() {
         return Ok(());
