@@ -106,7 +106,6 @@ fn a_required_variable() {
     failure.is_one_sentence().says(&["has no variable gretee; did you mean greetee?"]);
     let deployed = app.deploy(&["--variable", "greetee=you"]).ok();
     assert_eq!(body_of(&url_of(&deployed)), "Hello, you!\n");
-    run(&["delete", &app.name]).ok();
 }
 
 #[test]
@@ -145,7 +144,6 @@ fn code_that_pretends_to_be_precompiled() {
     let outcome = run(&["deploy", &reference]);
     outcome.failure(1).says(&["e2e-native", "it is native code, not WebAssembly"]);
     assert!(outcome.elapsed.as_secs() < 60, "{}", outcome.told());
-    run(&["delete", "e2e-native"]).ok();
 }
 
 #[test]
@@ -175,7 +173,6 @@ fn an_app_that_crashes_at_its_start_says_why_and_the_old_one_serves_on() {
     app.replace_code(&demo_component());
     assert_eq!(url_of(&app.deploy(&["--variable", "greetee=new"]).ok()), url);
     comes_to_answer(&url, "Hello, new!\n");
-    run(&["delete", &app.name]).ok();
 }
 
 #[test]

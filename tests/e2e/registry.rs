@@ -27,7 +27,6 @@ fn a_registry_stopped_by_hand_is_started() {
     docker(&["stop", "-t", "1", NAME]);
     support::up();
     assert_eq!(support::registry(), address);
-    run(&["delete", &app.name]).ok();
 }
 
 #[test]
@@ -45,7 +44,6 @@ fn a_registry_whose_port_was_taken_moves_and_remembers() {
     let outcome = app.deploy(&[]).ok();
     let image = outcome.closing("deployed")["image"].as_str().unwrap().to_owned();
     assert!(image.starts_with(&moved), "{image}");
-    run(&["delete", &app.name]).ok();
 
     // What was pushed before is pulled as before, by its old name.
     drop(taken);
@@ -86,7 +84,6 @@ fn a_taken_port_gives_a_new_app_the_next_one_for_good() {
     drop(taken);
     assert_eq!(url_of(&app.deploy(&["--variable", "greetee=again"]).ok()), url, "it is remembered");
     comes_to_answer(&url, "Hello, again!\n");
-    run(&["delete", &app.name]).ok();
 }
 
 fn label(container: &str, key: &str) -> Option<String> {

@@ -27,7 +27,6 @@ fn redeploys_under_load_lose_no_request() {
         (app_pods().keys().filter(|name| name.contains("e2e-rollout")).count() == 2).then_some(())
     });
     assert_nothing_lost(&load.finish());
-    run(&["delete", &app.name]).ok();
 }
 
 #[test]
@@ -67,7 +66,7 @@ fn newer_tool(dir: &std::path::Path) -> std::path::PathBuf {
     let parts = support::parts();
     let newer = dir.join("spinkube-dev");
     let mut embed = Command::new(program());
-    embed.arg("embed").arg("--output").arg(&newer);
+    embed.arg("embed").arg("--to").arg(&newer);
     for part in std::fs::read_dir(&parts).unwrap() {
         let name = part.unwrap().file_name().into_string().unwrap();
         let mut path = parts.join(&name);

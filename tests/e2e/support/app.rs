@@ -1,12 +1,12 @@
 //! Apps to deploy, made in a folder of their own.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process::Command};
 
 use tempfile::TempDir;
 
 use super::tool::{Outcome, Tool, program};
 
-/// An app's folder; removed with this value.
+/// An app's folder, and the app in the shared cluster once it is deployed; both go with this value.
 pub(crate) struct App {
     pub(crate) name: String,
     dir: TempDir,
@@ -61,6 +61,13 @@ impl App {
 
     pub(crate) fn deploy(&self, flags: &[&str]) -> Outcome {
         Tool::new(&[&["deploy", self.path()], flags].concat()).run()
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        // Most tests' apps are in the default namespace, if anywhere. A broken one that stays would hold others up.
+        drop(Command::new(program()).args(["delete", "--quiet", &self.name]).output());
     }
 }
 
