@@ -124,4 +124,19 @@ mod tests {
     fn nothing_mounted_is_nothing_found() {
         assert_eq!(Cgroup::locate("0::/x\n", ""), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_group_found_is_below_its_mount(path in "(/[a-z.]{1,8}){1,4}", root in "(/[a-z.]{1,8}){0,2}") {
+            let root = if root.is_empty() { "/" } else { &root };
+            let mounts = format!("31 29 0:27 {root} /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+            let found = Cgroup::locate(&format!("0::{path}\n"), &mounts);
+            proptest::prop_assert!(matches!(found, Some(Cgroup::V2(directory)) if directory.starts_with("/sys/fs/cgroup")));
+        }
+
+        #[test]
+        fn rubbish_never_crashes(membership in ".{0,80}", mounts in "[ -~\n]{0,120}") {
+            let _ = Cgroup::locate(&membership, &mounts);
+        }
+    }
 }

@@ -135,4 +135,14 @@ mod tests {
         let error = Options::from_toml("SystemdCgroup = 3").unwrap_err().to_string();
         assert!(error.contains("runtime handler"), "{error}");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn hostile_messages_are_refused_and_never_crash(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64)) {
+            for type_url in ["runtimeoptions.v1.Options", "containerd.runc.v1.Options"] {
+                // Either outcome is right; what counts is that there is one.
+                let _ = Options::from_any(Some(&any(type_url, bytes.clone())));
+            }
+        }
+    }
 }

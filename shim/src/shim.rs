@@ -25,6 +25,9 @@ const RUNTIME: &str = "io.containerd.spin.v2";
 /// Containers with this annotation share the shim of their pod.
 const SANDBOX_ID: &str = "io.kubernetes.cri.sandbox-id";
 
+/// The shim's own address, in the bundle that it was started for.
+const ADDRESS: &str = "address";
+
 /// Runs whichever part of the protocol the arguments ask for.
 ///
 /// One thread serves a pod: a shim has little to do, and each further thread costs memory in every pod.
@@ -67,7 +70,11 @@ impl containerd_shim::asynchronous::Shim for Shim {
     async fn start_shim(&mut self, options: StartOpts) -> Result<String> {
         let config = bundle::Config::read(Path::new(".")).map_err(|e| Error::Other(e.to_string()))?;
         let group = config.annotation(SANDBOX_ID).unwrap_or(&self.id).to_owned();
-        spawn(options, &group, Vec::new()).await
+        let address = spawn(options, &group, Vec::new()).await?;
+        // For `delete`, should the shim die before it can remove its socket.
+        std::fs::write(ADDRESS, &address)
+            .map_err(|e| Error::IoError { context: format!("write {ADDRESS}"), err: e })?;
+        Ok(address)
     }
 
     /// Removes what a shim that died left of a container. The bundle is the current directory.
@@ -81,6 +88,10 @@ impl containerd_shim::asynchronous::Shim for Shim {
             log::error!("{error}");
         }
         bundle::unmount(&bundle);
+        // Only the bundle that the shim was started for has it.
+        if let Ok(address) = std::fs::read_to_string(bundle.join(ADDRESS)) {
+            remove_socket(&address).await;
+        }
         Ok(DeleteResponse {
             exit_status: 128 + libc::SIGKILL.unsigned_abs(),
             exited_at: Some(containerd_shim::util::timestamp()?).into(),
@@ -97,10 +108,7 @@ impl containerd_shim::asynchronous::Shim for Shim {
                 self.exit.wait().await;
             }
         }
-        let path = self.socket.strip_prefix("unix://").unwrap_or(&self.socket);
-        if let Err(error) = tokio::fs::remove_file(path).await {
-            log::debug!("{path} is gone already: {error}");
-        }
+        remove_socket(&self.socket).await;
     }
 
     async fn create_task_service(&self, publisher: RemotePublisher) -> Service {
@@ -115,5 +123,12 @@ impl containerd_shim::asynchronous::Shim for Shim {
 
     fn runtime_info(runtime: &str, options: Option<&Any>) -> Result<RuntimeInfo> {
         crate::info::runtime_info(runtime, options)
+    }
+}
+
+async fn remove_socket(address: &str) {
+    let path = address.strip_prefix("unix://").unwrap_or(address);
+    if let Err(error) = tokio::fs::remove_file(path).await {
+        log::debug!("{path} is gone already: {error}");
     }
 }

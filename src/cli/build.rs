@@ -9,14 +9,14 @@ use spin_app::manifest::Manifest;
 ///
 /// Where the Rust of this machine can't make wasm, its commands run in a container that is made of packages.
 #[derive(Debug, clap::Args)]
-pub struct Build {
+pub(super) struct Build {
     /// The app's folder; else this one, or the nearest upward with a spin.toml.
     dir: Option<String>,
 }
 
 impl Build {
     /// Runs it.
-    pub async fn run(self, engine: &Engine) -> Result<()> {
+    pub(super) async fn run(self, engine: &Engine) -> Result<()> {
         let cwd = config::cwd()?;
         let source = match self.dir {
             Some(dir) => Source::from_dir(cwd.join(dir))?,

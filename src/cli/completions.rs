@@ -4,18 +4,18 @@ use clap_complete::Shell;
 
 /// Print a shell's completions: `source <(spinkube-dev completions bash)`.
 #[derive(Debug, clap::Args)]
-pub struct Completions {
+pub(super) struct Completions {
     /// The shell.
     shell: Shell,
 }
 
 /// Print the manual page: `spinkube-dev man | man -l -`.
 #[derive(Debug, clap::Args)]
-pub struct Man {}
+pub(super) struct Man {}
 
 impl Completions {
     /// Runs it.
-    pub fn run(self, command: &mut clap::Command) -> ExitCode {
+    pub(super) fn run(self, command: &mut clap::Command) -> ExitCode {
         clap_complete::generate(self.shell, command, "spinkube-dev", &mut io::stdout());
         ExitCode::SUCCESS
     }
@@ -23,7 +23,7 @@ impl Completions {
 
 impl Man {
     /// Runs it.
-    pub fn run(self, command: clap::Command) -> ExitCode {
+    pub(super) fn run(self, command: clap::Command) -> ExitCode {
         match clap_mangen::Man::new(command).render(&mut io::stdout()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,

@@ -16,18 +16,18 @@ const KEYS: [&str; 3] = ["name", "workers", "node_image"];
 
 /// What the files say, the project's before the user's.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
-pub struct Config {
+pub(super) struct Config {
     /// The cluster's name.
     name: Option<String>,
     /// Worker nodes of a new cluster.
-    pub workers: Option<usize>,
+    pub(super) workers: Option<usize>,
     /// The image of the nodes.
-    pub node_image: Option<String>,
+    pub(super) node_image: Option<String>,
 }
 
 impl Config {
     /// Reads the files as they apply to a folder.
-    pub fn load(from: &Path) -> Result<Self> {
+    pub(super) fn load(from: &Path) -> Result<Self> {
         let project = from.ancestors().map(|dir| dir.join(PROJECT_FILE)).find(|path| path.is_file());
         let users =
             etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("spinkube-dev/config.toml"));
@@ -42,7 +42,7 @@ impl Config {
     }
 
     /// The cluster's name, with what the command line says first.
-    pub fn name(&self, flag: Option<String>) -> String {
+    pub(super) fn name(&self, flag: Option<String>) -> String {
         flag.or_else(|| self.name.clone()).unwrap_or_else(|| DEFAULT_NAME.into())
     }
 
@@ -67,7 +67,7 @@ impl Config {
 }
 
 /// The folder that the command runs in.
-pub fn cwd() -> Result<PathBuf> {
+pub(super) fn cwd() -> Result<PathBuf> {
     std::env::current_dir().map_err(|error| usage(Path::new("."), &error.to_string()))
 }
 

@@ -3,7 +3,7 @@ use crate::engine::{Engine, Result, app};
 
 /// Delete apps with their URLs and Secrets, and wait until their pods are gone.
 #[derive(Debug, clap::Args)]
-pub struct Delete {
+pub(super) struct Delete {
     /// The apps.
     #[arg(value_name = "NAME", required_unless_present = "all", conflicts_with = "all")]
     names: Vec<String>,
@@ -20,7 +20,7 @@ pub struct Delete {
 
 impl Delete {
     /// Runs it.
-    pub async fn run(self, engine: &Engine) -> Result<()> {
+    pub(super) async fn run(self, engine: &Engine) -> Result<()> {
         let cluster = deploy::open(engine, self.cluster).await?;
         let names = if self.all {
             let apps = app::list(engine, &cluster, Some(&self.namespace)).await?;

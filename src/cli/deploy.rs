@@ -16,7 +16,7 @@ use crate::engine::{
     spinkube-dev deploy\n  \
     spinkube-dev deploy ./shop --variable currency=EUR --env-file .env --replicas 2\n  \
     spinkube-dev deploy ghcr.io/you/shop:v1 --namespace staging")]
-pub struct Deploy {
+pub(super) struct Deploy {
     /// The app's folder, or an image reference with its registry.
     #[arg(value_name = "DIR|REF")]
     source: Option<String>,
@@ -32,7 +32,7 @@ pub struct Deploy {
 
 /// How an app is deployed.
 #[derive(Debug, clap::Args)]
-pub struct AppArgs {
+pub(super) struct AppArgs {
     /// An application variable; repeatable. Those that spin.toml marks `secret` go into a Secret.
     #[arg(long = "variable", short = 'v', value_name = "NAME=VALUE", help_heading = "App")]
     variables: Vec<String>,
@@ -52,7 +52,7 @@ pub struct AppArgs {
 
 impl AppArgs {
     /// Reads the files that they name.
-    pub fn options(&self) -> Result<DeployOptions> {
+    pub(super) fn options(&self) -> Result<DeployOptions> {
         Ok(DeployOptions {
             namespace: self.namespace.clone(),
             replicas: self.replicas,
@@ -65,7 +65,7 @@ impl AppArgs {
 
 impl Deploy {
     /// Runs it.
-    pub async fn run(self, engine: &Engine) -> Result<()> {
+    pub(super) async fn run(self, engine: &Engine) -> Result<()> {
         let source = Source::from_argument(self.source.as_deref(), &config::cwd()?)?;
         let options = DeployOptions { limit: Duration::from_secs(self.timeout), ..self.app.options()? };
         let cluster = open(engine, self.cluster).await?;
@@ -76,7 +76,7 @@ impl Deploy {
 }
 
 /// The cluster that a command works on.
-pub async fn open(engine: &Engine, flag: Option<String>) -> Result<Cluster> {
+pub(super) async fn open(engine: &Engine, flag: Option<String>) -> Result<Cluster> {
     let name = Config::load(&config::cwd()?)?.name(flag);
     cluster::ours(engine, Some(&name)).await
 }

@@ -3,7 +3,7 @@ use crate::engine::{Engine, Result, down};
 
 /// Remove the cluster; the registry and caches stay.
 #[derive(Debug, clap::Args)]
-pub struct Down {
+pub(super) struct Down {
     /// The cluster's name.
     #[arg(long, visible_alias = "cluster", env = "SPINKUBE_DEV_NAME")]
     name: Option<String>,
@@ -14,7 +14,7 @@ pub struct Down {
 
 impl Down {
     /// Runs it.
-    pub async fn run(self, engine: &Engine) -> Result<()> {
+    pub(super) async fn run(self, engine: &Engine) -> Result<()> {
         let name = Config::load(&config::cwd()?)?.name(self.name);
         down::down(engine, &name, self.purge).await
     }

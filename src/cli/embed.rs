@@ -4,7 +4,7 @@ use crate::{engine::parts, report};
 
 /// Append parts to this program: the last step of `make dist`.
 #[derive(Debug, clap::Args)]
-pub struct Embed {
+pub(super) struct Embed {
     /// The file to write.
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
@@ -20,7 +20,7 @@ fn part(text: &str) -> Result<(String, PathBuf), String> {
 
 impl Embed {
     /// Runs it.
-    pub fn run(self) -> ExitCode {
+    pub(super) fn run(self) -> ExitCode {
         let exe = match std::env::current_exe() {
             Ok(exe) => exe,
             Err(error) => return report::failure(&miette::miette!("this program can't be found: {error}"), false),

@@ -3,7 +3,7 @@ use crate::engine::{Engine, Result, app, event::Event};
 
 /// List the apps with their URLs and replicas.
 #[derive(Debug, clap::Args)]
-pub struct List {
+pub(super) struct List {
     /// Only those of one namespace.
     #[arg(long, short, value_name = "NAME")]
     namespace: Option<String>,
@@ -14,7 +14,7 @@ pub struct List {
 
 impl List {
     /// Runs it.
-    pub async fn run(self, engine: &Engine) -> Result<()> {
+    pub(super) async fn run(self, engine: &Engine) -> Result<()> {
         let cluster = deploy::open(engine, self.cluster).await?;
         let apps = app::list(engine, &cluster, self.namespace.as_deref()).await?;
         engine.events.emit(Event::Apps { apps });

@@ -6,7 +6,7 @@ use crate::engine::{
 
 /// Show what an app's pods say, or those of all apps.
 #[derive(Debug, clap::Args)]
-pub struct Logs {
+pub(super) struct Logs {
     /// The app; all apps of the namespace when none is given.
     name: Option<String>,
     /// Go on with new lines and new pods until interrupted.
@@ -25,7 +25,7 @@ pub struct Logs {
 
 impl Logs {
     /// Runs it.
-    pub async fn run(self, engine: &Engine) -> Result<()> {
+    pub(super) async fn run(self, engine: &Engine) -> Result<()> {
         let cluster = deploy::open(engine, self.cluster).await?;
         let options = LogOptions { app: self.name, namespace: self.namespace, follow: self.follow, tail: self.tail };
         Ok(app::logs(engine, &cluster, &options).await?)

@@ -4,7 +4,7 @@ use crate::engine::{Engine, Error, Result, event::Event, node_image};
 
 /// The image of the cluster's nodes.
 #[derive(Debug, clap::Args)]
-pub struct NodeImage {
+pub(super) struct NodeImage {
     #[command(subcommand)]
     command: Command,
 }
@@ -17,7 +17,7 @@ enum Command {
 
 impl NodeImage {
     /// Runs it.
-    pub async fn run(self, engine: &Engine) -> Result<()> {
+    pub(super) async fn run(self, engine: &Engine) -> Result<()> {
         let Command::Build = self.command;
         let parts = engine.parts().await?;
         let reused = node_image::present(engine, &parts).await?.is_some();

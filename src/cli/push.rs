@@ -14,7 +14,7 @@ use crate::engine::{
     spinkube-dev push\n  \
     spinkube-dev push ./shop --build\n  \
     spinkube-dev push ./shop ghcr.io/you/shop:v1")]
-pub struct Push {
+pub(super) struct Push {
     /// The app's folder; else this one, or the nearest upward with a spin.toml.
     dir: Option<String>,
     /// Where to, with its registry; else the local registry, under the app's name and version.
@@ -27,7 +27,7 @@ pub struct Push {
 
 impl Push {
     /// Runs it.
-    pub async fn run(self, engine: &Engine) -> Result<()> {
+    pub(super) async fn run(self, engine: &Engine) -> Result<()> {
         let cwd = config::cwd()?;
         // A single argument that is an image and no folder says where to.
         let only = self.dir.as_deref().filter(|_| self.reference.is_none());

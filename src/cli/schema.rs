@@ -7,11 +7,11 @@ use crate::engine::event::Stamped;
 
 /// Print the JSON schema of the events that `--output json` prints.
 #[derive(Debug, clap::Args)]
-pub struct Schema {}
+pub(super) struct Schema {}
 
 impl Schema {
     /// Runs it.
-    pub fn run(self) -> ExitCode {
+    pub(super) fn run(self) -> ExitCode {
         let written = serde_json::to_string_pretty(&schemars::schema_for!(Stamped))
             .map_err(io::Error::other)
             .and_then(|text| writeln!(io::stdout(), "{text}"));

@@ -3,7 +3,7 @@ use crate::engine::{Engine, Result, lifecycle};
 
 /// Start a stopped cluster and wait until its apps answer.
 #[derive(Debug, clap::Args)]
-pub struct Start {
+pub(super) struct Start {
     /// The cluster's name.
     #[arg(long, visible_alias = "cluster", env = "SPINKUBE_DEV_NAME")]
     name: Option<String>,
@@ -11,7 +11,7 @@ pub struct Start {
 
 impl Start {
     /// Runs it.
-    pub async fn run(self, engine: &Engine) -> Result<()> {
+    pub(super) async fn run(self, engine: &Engine) -> Result<()> {
         let name = Config::load(&config::cwd()?)?.name(self.name);
         lifecycle::start(engine, &name).await
     }

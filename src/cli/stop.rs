@@ -3,7 +3,7 @@ use crate::engine::{Engine, Result, lifecycle};
 
 /// Stop the cluster's nodes, with everything in them.
 #[derive(Debug, clap::Args)]
-pub struct Stop {
+pub(super) struct Stop {
     /// The cluster's name.
     #[arg(long, visible_alias = "cluster", env = "SPINKUBE_DEV_NAME")]
     name: Option<String>,
@@ -11,7 +11,7 @@ pub struct Stop {
 
 impl Stop {
     /// Runs it.
-    pub async fn run(self, engine: &Engine) -> Result<()> {
+    pub(super) async fn run(self, engine: &Engine) -> Result<()> {
         let name = Config::load(&config::cwd()?)?.name(self.name);
         lifecycle::stop(engine, &name).await
     }

@@ -14,7 +14,7 @@ use crate::engine::{
 /// Takes the app in DIR, or in this folder when it has a spin.toml; else a demo that this program carries. What is there
 /// already is used: a second `up` changes nothing and takes a moment.
 #[derive(Debug, clap::Args)]
-pub struct Up {
+pub(super) struct Up {
     /// The app's folder.
     dir: Option<PathBuf>,
     /// Deploy no app.
@@ -47,7 +47,7 @@ enum ProviderName {
 
 impl Up {
     /// Runs it.
-    pub async fn run(self, engine: &Engine) -> Result<()> {
+    pub(super) async fn run(self, engine: &Engine) -> Result<()> {
         let ProviderName::Kind = self.provider;
         let cwd = super::config::cwd()?;
         let from = self.dir.as_ref().map_or_else(|| cwd.clone(), |dir| cwd.join(dir));

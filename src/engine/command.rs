@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, path::Path, process::Stdio};
 
-use process_wrap::tokio::{CommandWrap, KillOnDrop, ProcessGroup};
+use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop, ProcessGroup};
 use thiserror::Error;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
@@ -88,13 +88,10 @@ impl Run {
     pub async fn lines(mut self, mut each: impl FnMut(&str)) -> Result<Vec<String>, CommandError> {
         self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let program = self.program;
-        let mut child = CommandWrap::from(self.command)
-            .wrap(ProcessGroup::leader())
-            .wrap(KillOnDrop)
-            .spawn()
-            .map_err(|source| CommandError::Spawn { program: program.clone(), source })?;
-        let mut out = lines_of(child.stdout().take());
-        let mut err = lines_of(child.stderr().take());
+        let child = CommandWrap::from(self.command).wrap(ProcessGroup::leader()).wrap(KillOnDrop).spawn();
+        let mut group = Group(child.map_err(|source| CommandError::Spawn { program: program.clone(), source })?);
+        let mut out = lines_of(group.0.stdout().take());
+        let mut err = lines_of(group.0.stderr().take());
         let (mut stdout, mut tail) = (Vec::new(), std::collections::VecDeque::new());
         let read = |source| CommandError::Read { program: program.clone(), source };
         let (mut out_open, mut err_open) = (true, true);
@@ -120,7 +117,7 @@ impl Run {
                 stdout.push(line);
             }
         }
-        let status = child.wait().await.map_err(read)?;
+        let status = group.0.wait().await.map_err(read)?;
         if status.success() {
             return Ok(stdout);
         }
@@ -131,6 +128,17 @@ impl Run {
     /// Runs to the end in silence. Returns stdout's lines.
     pub async fn output(self) -> Result<Vec<String>, CommandError> {
         self.lines(|_| ()).await
+    }
+}
+
+/// A child with all that it started. Kill-on-drop alone would reach only the child itself.
+#[derive(Debug)]
+struct Group(Box<dyn ChildWrapper>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Fails only when none of the group is left.
+        let _ = self.0.start_kill();
     }
 }
 
@@ -147,6 +155,8 @@ fn lines_of<R: AsyncRead + Unpin + Send + 'static>(pipe: Option<R>) -> Lines {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use tokio::io::AsyncReadExt;
+
     use super::*;
 
     #[tokio::test]
@@ -169,25 +179,16 @@ mod tests {
         let fifo = dir.path().join("alive");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
         // A grandchild holds the fifo open for writing as long as it lives.
-        let script = format!("sleep 1000 > {} & wait", fifo.display());
+        let script = format!("(echo up; exec sleep 1000) > {} & wait", fifo.display());
         let run = tokio::spawn(async move { Run::new("sh").args(["-c", &script]).output().await });
         let mut reader = tokio::net::unix::pipe::OpenOptions::new().open_receiver(&fifo).unwrap();
+        let mut up = [0; 3];
+        reader.read_exact(&mut up).await.unwrap();
         run.abort();
         drop(run.await);
         // End of file comes only when no process holds the write side.
         let mut rest = Vec::new();
-        tokio::time::timeout(std::time::Duration::from_secs(10), async {
-            loop {
-                reader.readable().await.unwrap();
-                match reader.try_read_buf(&mut rest) {
-                    Ok(0) => break,
-                    Ok(_) => {}
-                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                    Err(error) => std::panic::panic_any(error),
-                }
-            }
-        })
-        .await
-        .unwrap();
+        let end = reader.read_to_end(&mut rest);
+        tokio::time::timeout(std::time::Duration::from_secs(10), end).await.unwrap().unwrap();
     }
 }

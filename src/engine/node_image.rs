@@ -15,8 +15,9 @@ use super::{
     parts::{Parts, PartsError},
 };
 
-/// The default image of the pinned kind (its release notes), by digest so that a tag can't move under us.
-const KIND_DEFAULT: &str = "kindest/node";
+/// The default image of the pinned kind (its `pkg/apis/config/defaults`), by digest so that a tag can't move under us.
+const KIND_DEFAULT: &str =
+    "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5";
 
 /// The node image can't be had.
 #[derive(Debug, Error, Diagnostic)]
@@ -76,15 +77,13 @@ pub async fn present(engine: &Engine, parts: &Parts) -> Result<Option<String>, N
 
 /// kind's own image, where a registry serves it. That none does is no error here.
 async fn pull(engine: &Engine) -> Option<String> {
-    let tag = format!("v{}", "1.36.1");
-    let reference = format!("{KIND_DEFAULT}:{tag}");
-    if engine.docker.has_image(&reference).await.ok()? {
-        return Some(reference);
+    if engine.docker.has_image(KIND_DEFAULT).await.ok()? {
+        return Some(KIND_DEFAULT.into());
     }
-    let options = query::CreateImageOptionsBuilder::default().from_image(KIND_DEFAULT).tag(&tag).build();
+    let options = query::CreateImageOptionsBuilder::default().from_image(KIND_DEFAULT).build();
     let pulled = engine.docker.api().create_image(Some(options), None, None).try_for_each(|_| async { Ok(()) }).await;
     match pulled {
-        Ok(()) => Some(reference),
+        Ok(()) => Some(KIND_DEFAULT.into()),
         Err(error) => {
             tracing::info!(%error, "kind's own node image can't be pulled");
             None
@@ -94,4 +93,14 @@ async fn pull(engine: &Engine) -> Option<String> {
 
 fn recipe(parts: &Parts) -> Result<PathBuf, PartsError> {
     parts.path("node-image/build")
+}
+
+#[cfg(test)]
+mod tests {
+    /// A newer kind has another default image, which `KIND_DEFAULT` must follow.
+    #[test]
+    fn the_default_image_is_that_of_the_pinned_kind() {
+        let pinned = include_str!("../../node-image/kind/go.mod");
+        assert!(pinned.contains("sigs.k8s.io/kind v0.33.0 "), "kind moved: update KIND_DEFAULT and this test");
+    }
 }

@@ -133,10 +133,11 @@ fn unpack(exe: &Path, mut file: File, trailer: &Trailer, root: &Path) -> Result<
     file.seek(SeekFrom::Start(trailer.end - trailer.length)).map_err(failed)?;
     let mut hashed = Hashed { inner: file.take(trailer.length), hasher: Sha256::new() };
     let unpacked = zstd::Decoder::new(&mut hashed).and_then(|decoder| tar::Archive::new(decoder).unpack(&partial));
-    let drained = unpacked.and_then(|()| io::copy(&mut hashed, &mut io::sink()));
+    // Read to the end whatever came before: only a whole payload tells damage from a disk that is full.
+    let drained = io::copy(&mut hashed, &mut io::sink());
     let whole = hashed.hasher.finalize().as_slice() == trailer.digest;
     let kept = match drained {
-        Ok(_) if whole => fs::rename(&partial, root),
+        Ok(_) if whole => unpacked.and_then(|()| fs::rename(&partial, root)),
         Ok(_) => Err(io::Error::from(io::ErrorKind::InvalidData)),
         Err(error) => Err(error),
     };

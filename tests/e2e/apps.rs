@@ -9,7 +9,7 @@ use crate::support::{
     app::{App, url_of},
     cluster::{apply, get, kubectl},
     docker, eventually,
-    http::{body_of, comes_to_answer, get as http_get},
+    http::{body_of, get as http_get},
     tool::run,
 };
 
@@ -65,7 +65,7 @@ fn secrets_are_in_a_secret_and_nowhere_else() {
 
     // A changed secret makes new pods.
     let outcome = app.deploy(&["--variable", "greetee=agent-y"]).ok();
-    comes_to_answer(&url_of(&outcome), "Hello, agent-y!\n");
+    assert_eq!(body_of(&url_of(&outcome)), "Hello, agent-y!\n");
     run(&["delete", &app.name]).ok();
     let left = get(&["secret", "-l", "core.spinkube.dev/app-name=e2e-secret"]);
     assert_eq!(left["items"], serde_json::json!([]));

@@ -7,7 +7,7 @@ use crate::support::{
     app::{App, EMPTY_COMPONENT, demo_component, url_of},
     cluster::apply,
     docker::docker,
-    http::{body_of, comes_to_answer},
+    http::body_of,
     oci::{self, Blob},
     tool::{Tool, run},
 };
@@ -172,7 +172,7 @@ fn an_app_that_crashes_at_its_start_says_why_and_the_old_one_serves_on() {
     // A repaired one goes on from there.
     app.replace_code(&demo_component());
     assert_eq!(url_of(&app.deploy(&["--variable", "greetee=new"]).ok()), url);
-    comes_to_answer(&url, "Hello, new!\n");
+    assert_eq!(body_of(&url), "Hello, new!\n");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::support::{
     app::{App, url_of},
     cluster::kubectl,
     docker::{self, docker},
-    http::comes_to_answer,
+    http::body_of,
     tool::run,
 };
 
@@ -83,7 +83,7 @@ fn a_taken_port_gives_a_new_app_the_next_one_for_good() {
     assert_ne!(url, format!("http://localhost:{port}"));
     drop(taken);
     assert_eq!(url_of(&app.deploy(&["--variable", "greetee=again"]).ok()), url, "it is remembered");
-    comes_to_answer(&url, "Hello, again!\n");
+    assert_eq!(body_of(&url), "Hello, again!\n");
 }
 
 fn label(container: &str, key: &str) -> Option<String> {

@@ -151,6 +151,9 @@ fn source(manifest: &Manifest, component: &Component, root: &Path, downloads: &P
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(LockError::MissingWasm { component: component.id.clone(), cure: cure(manifest, component), path })
         }
+        Err(error) if error.kind() == std::io::ErrorKind::IsADirectory => {
+            Err(LockError::NotWasm { component: component.id.clone(), path })
+        }
         Err(source) => Err(LockError::Unreadable { path, source }),
     }
 }

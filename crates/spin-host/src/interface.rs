@@ -6,6 +6,7 @@
 
 mod key_value;
 mod known;
+mod stub;
 mod variables;
 
 use thiserror::Error;
@@ -59,20 +60,20 @@ pub(crate) fn linker(engine: &Engine) -> Result<Linker<State>, LinkError> {
 /// Resolves every import of a component.
 pub(crate) fn pre_instantiate(linker: &Linker<State>, component: &Component) -> Result<InstancePre<State>, LinkError> {
     let imports = component.component_type();
-    let mut missing = false;
+    let mut named = Vec::new();
     for (name, _) in imports.imports(linker.engine()) {
         match known::family(name) {
             known::Family::Offered => {}
-            known::Family::Named => missing = true,
+            known::Family::Named => named.push(name),
             known::Family::Unknown => return Err(LinkError::Unknown(name.to_owned())),
         }
     }
-    if !missing && let Ok(pre) = linker.instantiate_pre(component) {
-        return Ok(pre);
+    if named.is_empty() {
+        return linker.instantiate_pre(component).map_err(LinkError::Mismatch);
     }
-    // A function that a newer minor version added to an interface counts as not offered yet.
     let mut padded = linker.clone();
-    padded.allow_shadowing(false);
-    padded.define_unknown_imports_as_traps(component).map_err(LinkError::Mismatch)?;
+    for name in named {
+        stub::stub(&mut padded, component, name).map_err(LinkError::Mismatch)?;
+    }
     padded.instantiate_pre(component).map_err(LinkError::Mismatch)
 }

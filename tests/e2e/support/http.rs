@@ -47,13 +47,6 @@ pub(crate) fn answers(url: &str) {
     });
 }
 
-/// Waits until a URL whose app was replaced answers with a text. When a rollout is done, the old pods are out of the
-/// Service; kube-proxy takes up to a second to follow, and until then some requests still reach one.
-#[track_caller]
-pub(crate) fn comes_to_answer(url: &str, text: &str) {
-    eventually(&format!("{url} answers {text}"), Duration::from_secs(5), || (body_of(url) == text).then_some(()));
-}
-
 /// One request. HTTP/1.0 keeps the answer whole and ends the connection with it.
 pub(crate) fn request(method: &str, url: &str, content_type: &str, content: &[u8]) -> io::Result<Answer> {
     let rest = url.strip_prefix("http://").ok_or(io::ErrorKind::InvalidInput)?;

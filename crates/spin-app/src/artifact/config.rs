@@ -2,20 +2,42 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::{ArtifactOptions, LABEL_LOCKED_APP};
 use crate::locked::AppMetadata;
 
+/// Typed, so that the order of its bytes is fixed here and nowhere else.
+#[derive(Serialize)]
+struct ImageConfig<'a> {
+    architecture: &'static str,
+    os: &'static str,
+    config: Settings<'a>,
+    rootfs: RootFs,
+}
+
+#[derive(Serialize)]
+struct Settings<'a> {
+    #[serde(rename = "Labels")]
+    labels: BTreeMap<&'static str, &'a str>,
+}
+
+#[derive(Serialize)]
+struct RootFs {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    diff_ids: [&'static str; 0],
+}
+
 /// The image config: enough for containerd to see a wasm image, and different for different apps.
 pub(super) fn config(locked_app_digest: &str) -> Vec<u8> {
-    let config = json!({
-        "architecture": "wasm",
-        "os": "wasip1",
-        "config": { "Labels": { LABEL_LOCKED_APP: locked_app_digest } },
-        "rootfs": { "type": "layers", "diff_ids": [] },
-    });
-    config.to_string().into_bytes()
+    let config = ImageConfig {
+        architecture: "wasm",
+        os: "wasip1",
+        config: Settings { labels: [(LABEL_LOCKED_APP, locked_app_digest)].into() },
+        rootfs: RootFs { kind: "layers", diff_ids: [] },
+    };
+    serde_json::to_vec(&config).expect("string keys and plain values always serialise")
 }
 
 /// Inferred from the app, as Spin does, and overridden by what was asked for.

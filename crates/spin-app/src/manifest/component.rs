@@ -5,7 +5,7 @@ use super::{
     error::{Problem, problem},
     id::Id,
     model::{Build, Component, Located},
-    reader::{Entry, Reader},
+    reader::Reader,
     source::{file_mount, source},
     v1::hosts_of_http,
 };
@@ -25,7 +25,7 @@ pub(super) fn component(mut table: Reader<'_>, id: String) -> Result<Component, 
         key_value_stores: labels(&mut table, "key_value_stores")?,
         sqlite_databases: labels(&mut table, "sqlite_databases")?,
         ai_models: values(table.strings("ai_models")?),
-        build: table.get("build").map(|e| build(&e, "build")).transpose()?,
+        build: table.table("build")?.map(build).transpose()?,
         dependencies: dependencies(&mut table)?,
     };
     targets(&mut table)?;
@@ -59,8 +59,7 @@ pub(super) fn labels(table: &mut Reader<'_>, key: &'static str) -> Result<Vec<St
 }
 
 /// Reads a `build` table.
-pub(super) fn build(entry: &Entry<'_>, place: &str) -> Result<Build, Problem> {
-    let mut table = entry.table(place, "a table with `command`")?;
+pub(super) fn build(mut table: Reader<'_>) -> Result<Build, Problem> {
     let command = commands(&mut table)?;
     let workdir = table.string("workdir")?;
     if let Some(dir) = workdir.as_ref().filter(|d| std::path::Path::new(&d.value).is_absolute()) {

@@ -106,7 +106,7 @@ pub(super) fn one_of<S: AsRef<str>>(names: &[S]) -> String {
 pub(super) fn nearest<'c>(name: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     candidates
         .map(|c| (strsim::damerau_levenshtein(&name.to_lowercase(), c), c))
-        .filter(|(distance, c)| *distance <= 1 + c.len() / 4)
+        .filter(|(distance, c)| distance * 3 <= c.len())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, c)| c)
 }

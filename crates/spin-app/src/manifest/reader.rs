@@ -46,7 +46,9 @@ impl<'a> Reader<'a> {
 
     /// The entry of a key; from now on the key is a known one.
     pub(super) fn get(&mut self, key: &'static str) -> Option<Entry<'a>> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         let (found, item) = self.table.get_key_value(key)?;
         let key_span = found.span().unwrap_or_else(|| self.span.clone());
         Some(Entry { name: key, key_span, node: Node::of(item)? })
@@ -96,6 +98,11 @@ impl<'a> Reader<'a> {
         self.get(key).map(|e| e.table(&place, "a table")).transpose()
     }
 
+    /// The entry of a key that is asked for only to tell versions apart.
+    pub(super) fn peek(&self, key: &str) -> Option<Entry<'a>> {
+        self.entries().into_iter().find(|e| e.name == key)
+    }
+
     /// The keys that nobody has asked for.
     pub(super) fn rest(&self) -> Vec<Entry<'a>> {
         self.entries().into_iter().filter(|e| !self.known.contains(&e.name)).collect()
@@ -105,11 +112,11 @@ impl<'a> Reader<'a> {
     pub(super) fn finish(self) -> Result<(), Problem> {
         let Some(unknown) = self.rest().into_iter().next() else { return Ok(()) };
         let found = format!("unknown key `{}` in {}", unknown.name, self.place);
-        let error = problem(unknown.key_span, found, one_of(&self.known));
-        Err(match nearest(unknown.name, self.known.iter().copied()) {
-            Some(near) => error.help(format!("did you mean `{near}`?")),
-            None => error,
-        })
+        let expected = match nearest(unknown.name, self.known.iter().copied()) {
+            Some(near) => format!("`{near}` or another known key"),
+            None => one_of(&self.known),
+        };
+        Err(problem(unknown.key_span, found, expected))
     }
 }
 

@@ -46,6 +46,11 @@ fn wrong() -> Vec<(&'static str, String)> {
         ("variable in kebab", with_top("[variables]\napi-key = { required = true }")),
         component("misspelt key", "alowed_outbound_hosts = []"),
         component("far from any key", "zzz = 1"),
+        (
+            "both names of the version",
+            "spin_version = \"1\"\nspin_manifest_version = 2\n[application]\nname = \"x\"\n[[trigger.http]]\n"
+                .to_owned(),
+        ),
         component("source twice", "source = \"b.wasm\""),
         component("environment is no string", "environment = { A = 1 }"),
         component("files is a string", "files = \"a\""),
@@ -83,7 +88,7 @@ fn wrong() -> Vec<(&'static str, String)> {
         text("version 1 without trigger", "spin_version = \"1\"\nname = \"x\"\n"),
         text(
             "version 1, same component",
-            "spin_version = \"1\"\nname = \"x\"\ntrigger = { type = \"http\" }\n[[component]]\nid = \"a\"\nsource = \"a\"\n[component.trigger]\n[[component]]\nid = \"A\"\nsource = \"a\"\n[component.trigger]\n",
+            "spin_version = \"1\"\nname = \"x\"\ntrigger = { type = \"http\" }\n[[component]]\nid = \"a\"\nsource = \"a\"\n[component.trigger]\n[[component]]\nid = \"a\"\nsource = \"a\"\n[component.trigger]\n",
         ),
     ]
 }
@@ -92,10 +97,8 @@ fn wrong() -> Vec<(&'static str, String)> {
 fn every_error_says_where_what_and_what_else() {
     let mut texts = String::new();
     for (name, text) in wrong() {
-        match parse(&text) {
-            Ok(_) => writeln!(texts, "{name}\n    NO ERROR").unwrap(),
-            Err(error) => writeln!(texts, "{name}\n    {error}").unwrap(),
-        }
+        let error = parse(&text).err().unwrap_or_else(|| unreachable!("{name} is accepted"));
+        writeln!(texts, "{name}\n    {error}").unwrap();
     }
     insta::assert_snapshot!(texts);
 }

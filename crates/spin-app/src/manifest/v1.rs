@@ -18,6 +18,8 @@ const DATABASES: [&str; 3] = ["redis://*:*", "mysql://*:*", "postgres://*:*"];
 
 /// Reads a version 1 manifest; the version itself has been read.
 pub(super) fn parse(mut root: Reader<'_>) -> Result<Parsed, Problem> {
+    // Version 1 has two names for its version.
+    root.get("spin_version");
     let name = root.require("name", "the name of the app: name = \"...\"")?.string()?.value;
     let trigger_entry = root.require("trigger", "trigger = { type = \"http\" }")?;
     let (trigger_type, global) = app_trigger(&trigger_entry)?;
@@ -82,7 +84,7 @@ fn component(mut table: Reader<'_>) -> Result<(Component, Map<String, Value>), P
         key_value_stores: labels(&mut table, "key_value_stores")?,
         sqlite_databases: labels(&mut table, "sqlite_databases")?,
         ai_models: values(table.strings("ai_models")?),
-        build: table.get("build").map(|e| build(&e, "build")).transpose()?,
+        build: table.table("build")?.map(build).transpose()?,
         dependencies: Vec::new(),
     };
     table.finish()?;

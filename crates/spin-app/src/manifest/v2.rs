@@ -26,12 +26,13 @@ pub(super) struct Parsed {
 /// Parses a manifest of either version.
 pub(super) fn parse(text: &str) -> Result<Parsed, Problem> {
     let document = Document::parse(text).map_err(|error| {
-        let span = error.span().unwrap_or(0..0);
-        problem(span, format!("text that is no TOML ({})", error.message().replace('\n', ", ")), "TOML")
+        let message = error.message().replace('\n', ", ");
+        let (found, expected) = message.split_once(", expected ").unwrap_or((&message, "each key once, and TOML"));
+        problem(error.span().unwrap_or(0..0), format!("text that is no TOML ({found})"), expected)
     })?;
     let mut root = Reader::document(document.as_table());
     let version = root.get("spin_manifest_version");
-    let old_name = root.get("spin_version");
+    let old_name = root.peek("spin_version");
     match (version.as_ref(), old_name.as_ref()) {
         (Some(version), None) if version.node.as_integer() == Some(2) => v2(root),
         (Some(version), None) | (None, Some(version)) if version.node.as_str() == Some("1") => v1::parse(root),
@@ -58,14 +59,6 @@ fn v2(mut root: Reader<'_>) -> Result<Parsed, Problem> {
             let place = format!("[component.{}]", entry.name);
             components.push(component(entry.table(&place, "a table")?, entry.name.to_owned())?);
         }
-    }
-    // `spin_version` was only asked for to tell version 1 apart.
-    if let Some(stray) = root.get("spin_version") {
-        return Err(problem(
-            stray.key_span,
-            "unknown key `spin_version` beside `spin_manifest_version`",
-            "one of the two",
-        ));
     }
     root.finish()?;
     let triggers = normalise(raw, &mut components)?;
