@@ -53,7 +53,7 @@ struct Global {
     /// Print what each step is doing.
     #[arg(long, global = true, help_heading = "Output")]
     verbose: bool,
-    /// When to use colours. NO_COLOR is honoured.
+    /// When to use colours. `NO_COLOR` is honoured.
     #[arg(long, global = true, value_enum, default_value_t, help_heading = "Output")]
     color: Color,
 }

@@ -102,9 +102,9 @@ impl Run {
             };
             let Some(line) = line else {
                 if from_stdout {
-                    out_open = false
+                    out_open = false;
                 } else {
-                    err_open = false
+                    err_open = false;
                 }
                 continue;
             };

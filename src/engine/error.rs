@@ -80,7 +80,7 @@ impl Error {
 }
 
 /// A task that did not come to its end was cancelled with its command, or panicked (which the log tells).
-pub(crate) fn interrupted(error: tokio::task::JoinError) -> Error {
+pub(crate) fn interrupted(error: &tokio::task::JoinError) -> Error {
     tracing::error!(%error, "a task ended early");
     Error::Interrupted
 }

@@ -172,7 +172,7 @@ pub struct StepTime {
 /// An app in the cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AppSummary {
-    /// The SpinApp's name.
+    /// The `SpinApp`'s name.
     pub name: String,
     /// Its namespace.
     pub namespace: String,

@@ -19,7 +19,7 @@ use super::{
 /// How long a node may take to shut down in order before it is killed, in seconds.
 const STOP_GRACE: i32 = 4;
 /// How long the API server may take to answer after its node has started.
-const API_LIMIT: Duration = Duration::from_secs(120);
+const API_LIMIT: Duration = Duration::from_mins(2);
 
 /// Stops the nodes of the cluster `name` and says so with [`Event::StopFinished`].
 pub async fn stop(engine: &Engine, name: &str) -> Result<()> {

@@ -54,6 +54,6 @@ impl Engine {
     pub async fn parts(&self) -> Result<Parts> {
         let paths = self.paths.clone();
         let unpacked = tokio::task::spawn_blocking(move || Parts::of_this_program(&paths)).await;
-        Ok(unpacked.map_err(error::interrupted)??)
+        Ok(unpacked.map_err(|error| error::interrupted(&error))??)
     }
 }

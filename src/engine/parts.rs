@@ -16,7 +16,7 @@ use thiserror::Error;
 use super::paths::{Paths, PathsError, private_dir};
 
 const MAGIC: &[u8; 16] = b"SPINKUBE-PARTS-1";
-const TRAILER: u64 = 8 + 32 + 16;
+const TRAILER: usize = 8 + 32 + 16;
 
 /// The parts, unpacked.
 #[derive(Debug, Clone)]
@@ -109,9 +109,9 @@ struct Trailer {
 impl Trailer {
     fn read(file: &mut File) -> io::Result<Option<Self>> {
         let size = file.metadata()?.len();
-        let Some(end) = size.checked_sub(TRAILER) else { return Ok(None) };
+        let Some(end) = size.checked_sub(TRAILER as u64) else { return Ok(None) };
         file.seek(SeekFrom::Start(end))?;
-        let mut bytes = [0; TRAILER as usize];
+        let mut bytes = [0; TRAILER];
         file.read_exact(&mut bytes)?;
         let (length, rest) = bytes.split_at(8);
         let (digest, magic) = rest.split_at(32);

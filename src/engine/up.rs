@@ -30,7 +30,7 @@ use super::{
 };
 
 /// How long an API server may take to answer after its node has started.
-const API_LIMIT: Duration = Duration::from_secs(120);
+const API_LIMIT: Duration = Duration::from_mins(2);
 
 /// What `up` is to do.
 #[derive(Debug, Clone, Default)]
@@ -195,19 +195,19 @@ async fn reuse(
     }
     let client = client_for(provider, &found).await?;
     events.step("reach the API server", wait_for_api(&client, &found.name, API_LIMIT)).await?;
+    nodes::forget_removed(&client, &found.nodes).await?;
     provider.export_kubeconfig(&found).await?;
     let (ours, stamp) = (Stamp::of_this_program(parts.digest()), platform::read_stamp(&client).await?);
     if let Some(theirs) = stamp.as_ref().filter(|theirs| theirs.is_newer_than(&ours)) {
         let (name, theirs) = (found.name, theirs.version.clone());
         return Err(ClusterError::Newer { name, theirs, ours: ours.version }.into());
     }
-    let registry = match registry::announced(&client).await? {
-        Some(theirs) => theirs,
-        None => {
-            let registry = events.step("start the registry", registry::ensure(&engine.docker, parts)).await?;
-            registry::join(&engine.docker, &found.network).await?;
-            registry
-        }
+    let registry = if let Some(theirs) = registry::announced(&client).await? {
+        theirs
+    } else {
+        let registry = events.step("start the registry", registry::ensure(&engine.docker, parts)).await?;
+        registry::join(&engine.docker, &found.network).await?;
+        registry
     };
     let (unproven, app) = tokio::try_join!(
         events.step("install the shim", prepare_nodes(engine, parts, &found.nodes, &registry)),

@@ -5,8 +5,8 @@
 //!
 //! - [`apps`]: deploy, list, logs, delete, upstream's samples. [`failures`]: what goes wrong, with text and exit code.
 //! - [`interrupted`]: kill -9, Ctrl-C, nodes stopped and removed. [`registry`]: the registry and taken ports.
-//! - [`rollout`]: requests while apps and shim are replaced. [`safety`]: what is not ours.
-//! - [`up`]: from nothing, again, stopped and started, down.
+//! - [`rollout`]: requests while apps and shim are replaced. [`safety`]: what is not ours. [`shim`]: what it promises of pods.
+//! - [`up`]: from nothing, again, stopped and started, down. [`workers`]: several nodes.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -16,5 +16,7 @@ mod interrupted;
 mod registry;
 mod rollout;
 mod safety;
+mod shim;
 mod support;
 mod up;
+mod workers;

@@ -32,7 +32,7 @@ use crate::engine::{
 };
 
 /// How long the pods of a deleted app may take to go: twice Kubernetes' grace period.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Deletes one app, waits until its pods are gone, and says so with [`Event::Deleted`].
 pub async fn delete(engine: &Engine, cluster: &Cluster, namespace: &str, name: &str) -> Result<(), AppError> {

@@ -47,7 +47,7 @@ impl Default for DeployOptions {
             replicas: None,
             variables: Values::default(),
             runtime_config: None,
-            limit: Duration::from_secs(120),
+            limit: Duration::from_mins(2),
         }
     }
 }

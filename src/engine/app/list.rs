@@ -65,7 +65,7 @@ where
     }
 }
 
-/// A refused request about SpinApps; 404 on the kind itself means that the cluster doesn't know it.
+/// A refused request about `SpinApps`; 404 on the kind itself means that the cluster doesn't know it.
 pub(super) fn no_operator(action: impl Into<String>) -> impl FnOnce(kube::Error) -> AppError {
     let action = action.into();
     move |error| match &error {

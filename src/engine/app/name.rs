@@ -5,7 +5,7 @@ use super::AppError;
 /// The longest name: it becomes part of a label's key (`core.spinkube.dev/app.NAME.status`, 63 at most).
 const LONGEST: usize = 52;
 
-/// An app's name as one of a SpinApp, a Service and an image: lower case, dashes for what is not allowed.
+/// An app's name as one of a `SpinApp`, a Service and an image: lower case, dashes for what is not allowed.
 pub(crate) fn kubernetes(name: &str) -> Result<String, AppError> {
     let refused = |reason| AppError::BadName { name: name.into(), reason };
     let mut valid = String::with_capacity(name.len());

@@ -68,7 +68,7 @@ pub(super) async fn pack(engine: &Engine, manifest: Manifest) -> Result<Prepared
     let packed = tokio::task::spawn_blocking(move || {
         let locked = spin_app::lock(&manifest, &downloads)?;
         let artifact = Artifact::build(&locked, &ArtifactOptions::default());
-        Ok::<_, AppError>(artifact.map_err(|reason| AppError::Pack { app, reason })?)
+        artifact.map_err(|reason| AppError::Pack { app, reason })
     });
     let artifact = packed.await.map_err(|_| AppError::Interrupted)??;
     Ok(Prepared {

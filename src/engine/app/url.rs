@@ -26,7 +26,7 @@ use crate::engine::{
 /// How long an app with ready pods may take to answer.
 const LIMIT: Duration = Duration::from_secs(30);
 /// The same after its nodes were started.
-const START_LIMIT: Duration = Duration::from_secs(120);
+const START_LIMIT: Duration = Duration::from_mins(2);
 
 /// Makes the app reachable from this machine, or keeps what is there.
 pub(crate) async fn ensure(

@@ -24,9 +24,9 @@ impl std::fmt::Debug for Values {
 /// Checked values, by where they go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resolved {
-    /// Into the SpinApp itself.
+    /// Into the `SpinApp` itself.
     pub inline: BTreeMap<String, String>,
-    /// Into a Secret that the SpinApp refers to.
+    /// Into a Secret that the `SpinApp` refers to.
     pub secret: Values,
 }
 

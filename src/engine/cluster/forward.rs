@@ -140,7 +140,7 @@ pub async fn start_all(docker: &Docker, cluster: &str) -> Result<(), ClusterErro
     for stopped in list(docker, cluster).await?.iter().filter(|it| !it.running) {
         match docker.start(&stopped.container).await {
             Err(DockerError::PortTaken { .. }) => {
-                tracing::info!(port = stopped.port, app = stopped.app, "the port was taken")
+                tracing::info!(port = stopped.port, app = stopped.app, "the port was taken");
             }
             started => started?,
         }

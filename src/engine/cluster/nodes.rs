@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use futures::future::try_join_all;
+use k8s_openapi::api::core::v1::{Node as KubeNode, Pod};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DeleteParams, ListParams},
+};
 
 use super::{
-    ClusterError,
+    ClusterError, ID_LABEL,
     provider::{Found, Node, Provider},
 };
 use crate::engine::docker::{
@@ -39,6 +44,34 @@ pub async fn started(provider: &dyn Provider, cluster: &str, count: usize) -> Re
 pub async fn import(docker: &Docker, nodes: &[Node], image: &Built) -> Result<(), ClusterError> {
     try_join_all(nodes.iter().map(|node| import_one(docker, node, image))).await?;
     Ok(())
+}
+
+/// Makes the API server forget nodes whose containers are gone, and their pods, so that others take their place now and
+/// not after the minutes that a lost node is given to come back.
+pub async fn forget_removed(client: &Client, there: &[Node]) -> Result<(), ClusterError> {
+    let nodes: Api<KubeNode> = Api::all(client.clone());
+    let ours = ListParams::default().labels(ID_LABEL);
+    let listed = nodes.list(&ours).await.map_err(ClusterError::api("list the nodes"))?;
+    let gone = listed.iter().map(ResourceExt::name_any).filter(|name| there.iter().all(|node| node.name != *name));
+    for name in gone {
+        let forgetting = |error| ClusterError::api(format!("forget the removed node {name}"))(error);
+        ignore_absent(nodes.delete(&name, &DeleteParams::default()).await).map_err(forgetting)?;
+        let on_it = ListParams::default().fields(&format!("spec.nodeName={name}"));
+        for pod in Api::<Pod>::all(client.clone()).list(&on_it).await.map_err(forgetting)? {
+            let pods: Api<Pod> = Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
+            let deleted = pods.delete(&pod.name_any(), &DeleteParams::default().grace_period(0)).await;
+            ignore_absent(deleted).map_err(forgetting)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whatever it was, it is gone: another may have been quicker.
+fn ignore_absent<T>(deleted: kube::Result<T>) -> kube::Result<()> {
+    match deleted {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        other => other.map(drop),
+    }
 }
 
 async fn import_one(docker: &Docker, node: &Node, image: &Built) -> Result<(), DockerError> {

@@ -1,7 +1,7 @@
 //! The local registry: distribution in its own container, on loopback, kept across clusters.
 //!
 //! It is known to nodes by certs.d under the same name that the host uses (`localhost:PORT`), and announced to other
-//! tools by the ConfigMap of KEP-1755. A registry which a cluster announces already is used instead of ours.
+//! tools by the `ConfigMap` of KEP-1755. A registry which a cluster announces already is used instead of ours.
 
 use std::{collections::HashMap, net::TcpListener};
 

@@ -13,7 +13,7 @@ use super::bus::Events;
 const DISK_NEEDED: u64 = 3 << 30;
 /// inotify instances that a node takes, roughly: systemd, kubelet, containerd and every pod have theirs.
 const INOTIFY_INSTANCES_A_NODE: u64 = 120;
-/// Bit of CAP_SYS_RESOURCE in a capability set (capability.h).
+/// Bit of `CAP_SYS_RESOURCE` in a capability set (capability.h).
 const CAP_SYS_RESOURCE: u64 = 1 << 24;
 
 /// What a host needs of the cluster's config beyond the default.
@@ -21,7 +21,7 @@ const CAP_SYS_RESOURCE: u64 = 1 << 24;
 pub enum Quirk {
     /// cgroup v1: from Kubernetes 1.35 on the kubelet refuses it unless told not to.
     CgroupV1,
-    /// No CAP_SYS_RESOURCE: containerd can't lower an OOM score.
+    /// No `CAP_SYS_RESOURCE`: containerd can't lower an OOM score.
     NoSysResource,
 }
 

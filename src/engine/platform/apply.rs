@@ -36,15 +36,6 @@ pub(super) async fn apply(client: &Client, objects: &[DynamicObject]) -> Result<
     Ok(())
 }
 
-/// Asks the API server and its webhooks what they would say to the objects.
-pub(super) async fn dry_run(client: &Client, objects: &[DynamicObject]) -> Result<(), PlatformError> {
-    let params = PatchParams::apply(MANAGER).force().dry_run();
-    for object in objects {
-        apply_one(client, object, &params).await?;
-    }
-    Ok(())
-}
-
 async fn apply_one(client: &Client, object: &DynamicObject, params: &PatchParams) -> Result<(), PlatformError> {
     let types = object.types.clone().unwrap_or_default();
     let (group, version) = types.api_version.split_once('/').unwrap_or(("", &types.api_version));

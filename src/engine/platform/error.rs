@@ -72,3 +72,11 @@ pub enum PlatformError {
     #[diagnostic(transparent)]
     Parts(#[from] PartsError),
 }
+
+impl PlatformError {
+    /// Whether the API server asked a webhook and nothing answered: the one refusal that passes by itself, when the
+    /// operator has just started.
+    pub(super) fn is_unreachable_webhook(&self) -> bool {
+        matches!(self, Self::Refused { reason, .. } if reason.contains("failed calling webhook"))
+    }
+}

@@ -1,4 +1,4 @@
-//! What makes a cluster a SpinKube: the shim in its nodes, the operator in it, the default executor.
+//! What makes a cluster a `SpinKube`: the shim in its nodes, the operator in it, the default executor.
 //!
 //! Everything here can be repeated: what is there already, in the right version, is left alone.
 
@@ -24,7 +24,7 @@ use kube::{
 };
 
 /// How long a Deployment of the platform may take to become available.
-const DEPLOYMENT_LIMIT: Duration = Duration::from_secs(120);
+const DEPLOYMENT_LIMIT: Duration = Duration::from_mins(2);
 
 /// Waits until the cluster's own DNS answers.
 pub async fn wait_for_dns(client: &Client) -> Result<(), PlatformError> {

@@ -30,9 +30,7 @@ const EXECUTOR: (&str, &str) =
     ("operator/config/executor.yaml", include_str!("../../../operator/config/executor.yaml"));
 /// Between two tries to reach the webhooks.
 const RETRY: Duration = Duration::from_millis(50);
-/// The executor comes before the webhooks that would judge it: nothing serves them yet.
-const REST: [(&str, &str); 4] = [
-    EXECUTOR,
+const REST: [(&str, &str); 3] = [
     ("operator/config/rbac.yaml", include_str!("../../../operator/config/rbac.yaml")),
     ("operator/config/operator.yaml", include_str!("../../../operator/config/operator.yaml")),
     ("operator/config/webhooks.yaml", include_str!("../../../operator/config/webhooks.yaml")),
@@ -60,7 +58,7 @@ pub async fn install_base(client: &Client) -> Result<(), PlatformError> {
     Ok(())
 }
 
-/// Applies CRDs, executor and operator. Does not wait for the operator.
+/// Applies CRDs and operator. Waits for neither operator nor webhooks.
 pub async fn install(client: &Client, image: &Built) -> Result<(), PlatformError> {
     let mut crds = Vec::new();
     for (name, yaml) in CRDS {
@@ -72,29 +70,33 @@ pub async fn install(client: &Client, image: &Built) -> Result<(), PlatformError
     }
     for (name, yaml) in REST {
         let mut objects = apply::objects(name, yaml)?;
-        objects.iter_mut().for_each(|object| set_image(object, &image.reference));
+        for object in &mut objects {
+            set_image(object, &image.reference);
+        }
         apply::apply(client, &objects).await?;
     }
     Ok(())
 }
 
-/// Waits until the operator, in the version that was applied, reconciles and serves its webhooks.
+/// Waits until the operator, in the version that was applied, reconciles and serves its webhooks, and gives the cluster
+/// its default executor.
 pub async fn wait(client: &Client) -> Result<(), PlatformError> {
     available(client, NAMESPACE, DEPLOYMENT).await?;
-    webhooks_answer(client).await
+    apply_executor(client).await
 }
 
-/// Waits until the API server reaches the webhooks: a ready pod is behind its Service only when kube-proxy has
-/// written so, up to a second later. The executor is judged by one of them, and a dry run changes nothing.
-async fn webhooks_answer(client: &Client) -> Result<(), PlatformError> {
+/// The executor is judged by the operator's webhooks, so that its apply is the proof that the API server reaches them: a
+/// ready pod is behind its Service only when kube-proxy has written so, up to a second later.
+async fn apply_executor(client: &Client) -> Result<(), PlatformError> {
     let (name, yaml) = EXECUTOR;
     let objects = apply::objects(name, yaml)?;
     let began = Instant::now();
     loop {
-        match apply::dry_run(client, &objects).await {
-            Err(error) if began.elapsed() > super::DEPLOYMENT_LIMIT => return Err(error),
-            Err(error) => tracing::debug!(%error, "the webhooks do not answer yet"),
-            Ok(()) => return Ok(()),
+        match apply::apply(client, &objects).await {
+            Err(error) if error.is_unreachable_webhook() && began.elapsed() < super::DEPLOYMENT_LIMIT => {
+                tracing::debug!(%error, "the webhooks do not answer yet");
+            }
+            applied => return applied,
         }
         // The API server offers nothing to be awaited here; asking again is all one can do.
         tokio::time::sleep(RETRY).await;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use futures::future::try_join_all;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::{
     Api, Client,
     api::{DeleteParams, Patch, PatchParams},
@@ -19,12 +19,29 @@ use crate::engine::cluster::{error::api_reason, provider::Node};
 
 /// The operator's own namespace takes restricted pods only, and a Spin app listens on port 80.
 const NAMESPACE: &str = "kube-system";
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Runs `image`, which is a Spin app, on each node, and removes it again.
 pub async fn verify(client: &Client, nodes: &[Node], image: &str) -> Result<(), PlatformError> {
+    account(client).await?;
     try_join_all(nodes.iter().map(|node| verify_node(client, node, image))).await?;
     Ok(())
+}
+
+/// Waits for the account that a pod of a new cluster is refused without.
+async fn account(client: &Client) -> Result<(), PlatformError> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), NAMESPACE);
+    let what = || format!("{NAMESPACE}/default");
+    let made = await_condition(accounts, "default", |account: Option<&ServiceAccount>| account.is_some());
+    match tokio::time::timeout(LIMIT, made).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(source)) => Err(PlatformError::Watch { what: what(), source: Box::new(source) }),
+        Err(_) => Err(PlatformError::NotAvailable {
+            namespace: NAMESPACE.into(),
+            name: "the service account default".into(),
+            seconds: LIMIT.as_secs(),
+        }),
+    }
 }
 
 async fn verify_node(client: &Client, node: &Node, image: &str) -> Result<(), PlatformError> {

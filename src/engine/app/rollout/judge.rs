@@ -59,10 +59,10 @@ pub(super) fn judge(app: &str, spec: &str, seen: &Observed, is_news: impl Fn(&st
     for occurrence in &news {
         let message = occurrence.message.clone().unwrap_or_default();
         match occurrence.reason.as_deref().unwrap_or_default() {
-            reason @ "MissingExecutor" => return failed(Kind::MissingExecutor, None, reason, message),
+            reason @ "MissingExecutor" => return failed(Kind::MissingExecutor, None, reason, &message),
             // Our operator's words for what only another spec can mend.
             reason @ ("InvalidRuntimeConfig" | "InvalidSpec" | "MissingDeploymentConfig" | "NotOurs") => {
-                return failed(Kind::Rollout, None, reason, message);
+                return failed(Kind::Rollout, None, reason, &message);
             }
             _ => {}
         }
@@ -92,7 +92,7 @@ pub(super) fn judge(app: &str, spec: &str, seen: &Observed, is_news: impl Fn(&st
     if updated < wanted {
         return match creation_failure(deployment) {
             Some(message) if is_passing(&message) => Judgement::Waiting(message),
-            Some(message) => failed(Kind::Rollout, None, "ReplicaFailure", message),
+            Some(message) => failed(Kind::Rollout, None, "ReplicaFailure", &message),
             None => Judgement::Waiting(format!("{updated} of {wanted} new pods are made{}", unready(app, &pods, seen))),
         };
     }
@@ -106,17 +106,17 @@ pub(super) fn judge(app: &str, spec: &str, seen: &Observed, is_news: impl Fn(&st
     Judgement::Ready
 }
 
-fn failed(kind: Kind, pod: Option<&Pod>, reason: &str, message: String) -> Judgement {
+fn failed(kind: Kind, pod: Option<&Pod>, reason: &str, message: &str) -> Judgement {
     Judgement::Failed(failure(kind, pod, reason, message))
 }
 
-fn failure(kind: Kind, pod: Option<&Pod>, reason: &str, message: String) -> Failure {
+fn failure(kind: Kind, pod: Option<&Pod>, reason: &str, message: &str) -> Failure {
     Failure {
         kind,
         pod: pod.map(ResourceExt::name_any),
         uid: pod.and_then(ResourceExt::uid),
         reason: reason.into(),
-        message: cleaned(&message),
+        message: cleaned(message),
     }
 }
 
@@ -131,7 +131,7 @@ pub(super) fn old_pods_run(app: &str, seen: &Observed) -> bool {
     seen.pods.iter().filter(old).any(|pod| !is_over(pod) && !ended(pod))
 }
 
-/// The hash of the template of the Deployment's newest ReplicaSet.
+/// The hash of the template of the Deployment's newest `ReplicaSet`.
 fn newest_template<'a>(deployment: &Deployment, seen: &'a Observed) -> Option<&'a String> {
     let revision = deployment.annotations().get(REVISION);
     let of_deployment = |set: &&ReplicaSet| {
@@ -178,12 +178,12 @@ fn pod_failure(app: &str, pod: &Pod) -> Option<Failure> {
             | "ErrImageNeverPull"
             | "ImageInspectError"
             | "RegistryUnavailable"
-            | "SignatureValidationFailed" => Some(failure(Kind::Pull, Some(pod), reason, message)),
+            | "SignatureValidationFailed" => Some(failure(Kind::Pull, Some(pod), reason, &message)),
             "CrashLoopBackOff" => {
                 let ended = ended(container.last_state.as_ref());
                 Some(ended.map_or_else(
-                    || failure(Kind::Pod, Some(pod), reason, message),
-                    |(reason, message)| failure(Kind::Pod, Some(pod), &reason, message),
+                    || failure(Kind::Pod, Some(pod), reason, &message),
+                    |(reason, message)| failure(Kind::Pod, Some(pod), &reason, &message),
                 ))
             }
             "RunContainerError"
@@ -191,14 +191,14 @@ fn pod_failure(app: &str, pod: &Pod) -> Option<Failure> {
             | "CreateContainerConfigError"
             | "PreCreateHookError"
             | "PreStartHookError"
-            | "PostStartHookError" => Some(failure(Kind::Pod, Some(pod), reason, message)),
+            | "PostStartHookError" => Some(failure(Kind::Pod, Some(pod), reason, &message)),
             _ => None,
         };
     }
     let (reason, message) = ended(Some(state))?;
     // The node went down under it: the kubelet starts it again.
     let lost = matches!(reason.as_str(), "Unknown" | "ContainerStatusUnknown");
-    (!lost).then(|| failure(Kind::Pod, Some(pod), &reason, message))
+    (!lost).then(|| failure(Kind::Pod, Some(pod), &reason, &message))
 }
 
 /// Reason and message of a container that ended.
@@ -209,7 +209,7 @@ fn ended(state: Option<&ContainerState>) -> Option<(String, String)> {
     Some((reason, said.unwrap_or_else(|| format!("it ended with exit code {}", ended.exit_code))))
 }
 
-/// Why the newest ReplicaSet can't make pods.
+/// Why the newest `ReplicaSet` can't make pods.
 fn creation_failure(deployment: &Deployment) -> Option<String> {
     let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
     let failure = conditions.iter().find(|it| it.type_ == "ReplicaFailure" && it.status == "True")?;

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::*;
 
 const APP: &str = "hello";
 
-/// A cluster in which `hello` is rolled out to the spec `new`, with `pods` in the newest ReplicaSet.
+/// A cluster in which `hello` is rolled out to the spec `new`, with `pods` in the newest `ReplicaSet`.
 fn seen(status: &Value, pods: &[Value]) -> Observed {
     let mut seen = Observed::default();
     seen.deployments.insert(object(json!({
@@ -57,7 +57,7 @@ fn verdict(seen: &Observed) -> Judgement {
 fn waits(seen: &Observed) -> String {
     match verdict(seen) {
         Judgement::Waiting(text) => text,
-        other => std::panic::panic_any(format!("{other:?}")),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Waits for a rollout by watching it, and ends early when a new pod says that it can't come up.
 //!
-//! Actors: four watches (Deployment, ReplicaSets, pods, events), read by one future that keeps [`Observed`]
+//! Actors: four watches (Deployment, `ReplicaSets`, pods, events), read by one future that keeps [`Observed`]
 //! current and judges it after each change. Nothing is polled. The watches begin before anything is applied, so
 //! that old events and pods can be told from new ones.
 
