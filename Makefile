@@ -38,6 +38,7 @@ e2e: engine dist twins ## tests on a real cluster of their own, removed at the e
 	tests/run
 
 lint: ## rustfmt, clippy, shellcheck
+	scripts/install-build-tools lint
 	cargo fmt --all --check
 	cargo clippy --release --all-targets $(LIGHT) -- -D warnings
 	cargo clippy --release --all-targets $(HEAVY) -- -D warnings

@@ -60,10 +60,11 @@ impl Events {
         drop(self.inner.sender.send(stamped));
     }
 
-    /// Keeps a secret's value out of every event from here on.
+    /// Keeps a secret's value out of every event from here on. One of less than four bytes is left: hiding each of its
+    /// letters would make all events unreadable, and give it away.
     pub fn keep_secret(&self, value: impl Into<String>) {
         let value = value.into();
-        if !value.is_empty() {
+        if value.len() >= 4 {
             self.lock().secrets.push(value);
         }
     }

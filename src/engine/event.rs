@@ -67,7 +67,7 @@ pub enum Event {
         reference: String,
         /// The manifest's digest, `sha256:...`.
         digest: String,
-        /// Bytes that the registry did not have yet.
+        /// Bytes that were sent: blobs that the registry did not have, and the manifest.
         uploaded_bytes: u64,
     },
     /// An app is deployed and answers (or runs, when it has no HTTP trigger).

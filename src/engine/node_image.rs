@@ -68,10 +68,10 @@ pub async fn build(engine: &Engine, parts: &Parts) -> Result<String, NodeImageEr
     stdout.into_iter().rfind(|line| !line.trim().is_empty()).ok_or(NodeImageError::NoName)
 }
 
-/// The recipe's image when it is in the engine.
+/// The recipe's image when it is in the engine. Its reference is one of the parts: a machine that has the image needs
+/// nothing of what the recipe needs, not even a shell.
 pub async fn present(engine: &Engine, parts: &Parts) -> Result<Option<String>, NodeImageError> {
-    let named = Run::new(recipe(parts)?).args(["--print-reference"]).output().await;
-    let reference = named.map_err(|source| NodeImageError::Build { source })?.pop().ok_or(NodeImageError::NoName)?;
+    let reference = String::from_utf8_lossy(&parts.bytes("node-image-reference")?).trim().to_owned();
     Ok(engine.docker.has_image(&reference).await?.then_some(reference))
 }
 

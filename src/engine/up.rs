@@ -189,6 +189,13 @@ async fn reuse(
     request: &Request,
 ) -> Result<Ready> {
     let events = &engine.events;
+    let workers = found.nodes.iter().filter(|node| !node.is_control_plane()).count();
+    if request.workers > 0 && request.workers != workers {
+        events.warn(
+            format!("{} is there already, with {workers} worker(s): nodes stay as they were made", found.name),
+            "`spinkube-dev down`, then `up`, makes them anew",
+        );
+    }
     if found.nodes.iter().any(|node| !node.running) {
         let start = try_join_all(found.nodes.iter().map(|node| engine.docker.start(&node.name)));
         events.step("start the nodes", start).await?;
@@ -267,8 +274,10 @@ async fn finish(engine: &Engine, parts: &Parts, ready: &Ready, request: &Request
             return Ok(());
         }
         let probe = Source::prebuilt(parts.path("demo")?)?;
-        let image = app::push_for_nodes(engine, &ready.registry.address, &probe).await?;
-        let verify = async { Ok::<_, Error>(platform::verify_shim(client, &ready.unproven, &image).await?) };
+        let verify = async {
+            let image = app::push_for_nodes(engine, &ready.registry.address, &probe).await?;
+            Ok::<_, Error>(platform::verify_shim(client, &ready.unproven, &image).await?)
+        };
         events.step("verify the shim", verify).await
     };
     let app = async {

@@ -78,7 +78,10 @@ fn an_artifact_is_deployed_by_its_reference() {
     let app = App::hello("e2e-by-reference", "greetee = { default = \"reader\" }");
     let push = || run(&["push", app.path()]).ok().all("pushed").next().cloned().unwrap();
     let (pushed, again) = (push(), push());
-    assert_eq!((&again["digest"], &again["uploaded_bytes"]), (&pushed["digest"], &0.into()));
+    assert_eq!(again["digest"], pushed["digest"]);
+    // Of an app that is there already only the manifest goes again, for its tag.
+    let sent = |event: &Value| event["uploaded_bytes"].as_u64().unwrap();
+    assert!((1..2_000).contains(&sent(&again)) && sent(&again) <= sent(&pushed), "{again}");
     let deployed = run(&["deploy", pushed["reference"].as_str().unwrap()]).ok();
     assert_eq!(body_of(&url_of(&deployed)), "Hello, reader!\n");
     let image = deployed.closing("deployed")["image"].as_str().unwrap().to_owned();

@@ -46,8 +46,11 @@ pub async fn prepare(engine: &Engine, source: &Source, options: &DeployOptions) 
     let prepared = match source {
         Source::Manifest { path, prebuilt } => {
             let manifest = Manifest::load(path)?;
-            // Before a build that takes its time.
-            options.variables.resolve(&manifest.application.name, Some(&manifest.variables))?;
+            // Before a build that takes its time, and that may print what it was given.
+            let resolved = options.variables.resolve(&manifest.application.name, Some(&manifest.variables))?;
+            for (_, value) in resolved.secret.iter() {
+                engine.events.keep_secret(value);
+            }
             if !prebuilt {
                 build::build_if_needed(engine, &manifest).await?;
             }
