@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use spin_host::{ComponentCode, Phase, native};
-use support::{Server, app, guest, guest_of_a_whole_world, load, module};
+use support::{Server, app, guest, guest_of_a_whole_world, load, module, service};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -154,6 +154,14 @@ async fn known_interfaces_that_are_not_called_do_not_matter() {
     let code = ComponentCode::Wasm(guest_of_a_whole_world());
     let server = Server::start_with(app(AS_IT_IS), code, &[]).await;
     assert_eq!(server.answer("/").await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_of_wasi_0_3_answers_and_streams_its_body() {
+    let server = Server::start_with(app(AS_IT_IS), ComponentCode::Wasm(service()), &[]).await;
+    for _ in 0..3 {
+        assert_eq!(server.answer("/").await, (200, "hello, 0.3".to_owned()));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

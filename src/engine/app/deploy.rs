@@ -19,11 +19,7 @@ use super::{
     url,
     variables::Values,
 };
-use crate::engine::{
-    Engine,
-    cluster::Cluster,
-    event::{AppSummary, Event},
-};
+use crate::engine::{Engine, cluster::Cluster, event::AppSummary};
 
 /// How an app is deployed.
 #[derive(Debug, Clone)]
@@ -52,8 +48,7 @@ impl Default for DeployOptions {
     }
 }
 
-/// Pushes and applies a prepared app, waits until its rollout is done and it answers, and says so with
-/// [`Event::Deployed`].
+/// Pushes and applies a prepared app, and waits until its rollout is done and it answers.
 pub async fn deploy_prepared(
     engine: &Engine,
     cluster: &Cluster,
@@ -114,16 +109,14 @@ pub async fn deploy_prepared(
         events.step(&format!("reach {name}"), url::wait_for_answer(forwarder)).await?;
     }
     let replicas = applied.spec.replicas.unwrap_or(1);
-    let summary = AppSummary {
+    Ok(AppSummary {
         name: name.into(),
         namespace: namespace.into(),
         url: forwarder.map(|it| it.url()),
         image,
         ready: replicas,
         desired: replicas,
-    };
-    events.emit(Event::Deployed(summary.clone()));
-    Ok(summary)
+    })
 }
 
 async fn apply(apps: &Api<SpinApp>, name: &str, object: SpinApp) -> Result<SpinApp, AppError> {

@@ -34,18 +34,20 @@ pub use source::Source;
 pub use url::wait_for_all;
 pub use variables::Values;
 
-use super::{Engine, Error, cluster::Cluster, event::AppSummary, parts::Parts};
+use super::{Engine, Error, cluster::Cluster, event::Event, parts::Parts};
 
-/// Builds what must be built, pushes, applies, and waits until the app answers.
+/// Builds what must be built, pushes, applies, waits until the app answers, and says so with [`Event::Deployed`].
 pub async fn deploy(
     engine: &Engine,
     cluster: &Cluster,
     registry: &str,
     source: &Source,
     options: &DeployOptions,
-) -> Result<AppSummary, AppError> {
+) -> Result<(), AppError> {
     let prepared = prepare(engine, source, options).await?;
-    deploy_prepared(engine, cluster, registry, &prepared, options).await
+    let app = deploy_prepared(engine, cluster, registry, &prepared, options).await?;
+    engine.events.emit(Event::Deployed(app));
+    Ok(())
 }
 
 async fn parts(engine: &Engine) -> Result<Parts, AppError> {

@@ -7,7 +7,7 @@ use bollard::models::ContainerSummaryStateEnum;
 use kube::config::Kubeconfig;
 
 use super::{
-    ClusterError, ID_LABEL, kind_config,
+    ClusterError, ID_LABEL, kind_config, nodes,
     provider::{Found, Node, Provider, Spec},
 };
 use crate::engine::{
@@ -111,6 +111,9 @@ impl Provider for Kind {
     }
 
     async fn delete(&self, cluster: &str) -> Result<(), ClusterError> {
+        if let Some(found) = self.find(cluster).await? {
+            nodes::quiesce(&self.docker, &found.nodes).await;
+        }
         let run = self.command()?.args(["delete", "cluster", "--name", cluster]);
         run.lines(|line| tracing::info!(target: "kind", "{line}"))
             .await

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use k8s_openapi::api::core::v1::{Node as KubeNode, Pod};
 use kube::{
     Api, Client, ResourceExt,
@@ -26,6 +26,18 @@ const RUNTIME_TYPE: &str = "io.containerd.spin.v2";
 /// How long a node's containerd may take to answer with its final configuration, in tenths of a second.
 const CONTAINERD_TENTHS: u32 = 600;
 
+/// Where the kernel has cgroup v1: runc freezes a container's processes for a moment while it makes it, and frozen ones
+/// can't be killed there. A node that is killed in that moment stays for ever. So nothing makes containers any more, and
+/// nothing is frozen, when this ends.
+const QUIESCE: &str = "[ -d /sys/fs/cgroup/freezer ] || exit 0
+systemctl --no-block stop kubelet containerd
+systemctl kill --signal=KILL kubelet containerd
+pkill -KILL -x runc
+find /sys/fs/cgroup/freezer -mindepth 2 -name freezer.state | while read -r state; do echo THAWED >\"$state\"; done";
+
+/// How long that may take in a node that is not well.
+const QUIESCE_LIMIT: Duration = Duration::from_secs(3);
+
 /// Waits until the provider has started as many nodes as it was asked for. Never ends when it fails to: race it
 /// against the provider.
 pub async fn started(provider: &dyn Provider, cluster: &str, count: usize) -> Result<Found, ClusterError> {
@@ -44,6 +56,19 @@ pub async fn started(provider: &dyn Provider, cluster: &str, count: usize) -> Re
 pub async fn import(docker: &Docker, nodes: &[Node], image: &Built) -> Result<(), ClusterError> {
     try_join_all(nodes.iter().map(|node| import_one(docker, node, image))).await?;
     Ok(())
+}
+
+/// Readies nodes for being killed. What fails is of no matter to a node that goes, and logged: it may be half made.
+pub async fn quiesce(docker: &Docker, nodes: &[Node]) {
+    let running = nodes.iter().filter(|node| node.running);
+    let each = running.map(|node| async {
+        match tokio::time::timeout(QUIESCE_LIMIT, docker.exec(&node.name, &["sh", "-c", QUIESCE])).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::debug!(%error, node = %node.name, "not readied for its end"),
+            Err(_) => tracing::debug!(node = %node.name, "not readied for its end in time"),
+        }
+    });
+    join_all(each).await;
 }
 
 /// Makes the API server forget nodes whose containers are gone, and their pods, so that others take their place now and

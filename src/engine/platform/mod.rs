@@ -20,20 +20,39 @@ use std::time::Duration;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{
     Api, Client,
-    runtime::{conditions, wait::await_condition},
+    runtime::{
+        conditions,
+        wait::{Condition, await_condition},
+    },
 };
 
 /// How long a Deployment of the platform may take to become available.
 const DEPLOYMENT_LIMIT: Duration = Duration::from_mins(2);
 
-/// Waits until the cluster's own DNS answers.
+/// Waits until the cluster's own DNS answers. One of its pods is enough for that.
 pub async fn wait_for_dns(client: &Client) -> Result<(), PlatformError> {
-    available(client, "kube-system", "coredns").await
+    wait_for(client, "kube-system", "coredns", |it: Option<&Deployment>| it.is_some_and(is_available)).await
 }
 
-async fn available(client: &Client, namespace: &str, name: &str) -> Result<(), PlatformError> {
+/// What `kubectl get deployment` calls AVAILABLE: no more pods are missing than a rollout may take away.
+fn is_available(deployment: &Deployment) -> bool {
+    let conditions = deployment.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|it| it.type_ == "Available" && it.status == "True")
+}
+
+/// Waits until a Deployment has rolled out to the last pod.
+async fn rolled_out(client: &Client, namespace: &str, name: &str) -> Result<(), PlatformError> {
+    wait_for(client, namespace, name, conditions::is_deployment_completed()).await
+}
+
+async fn wait_for(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    condition: impl Condition<Deployment>,
+) -> Result<(), PlatformError> {
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
-    let done = await_condition(deployments, name, conditions::is_deployment_completed());
+    let done = await_condition(deployments, name, condition);
     match tokio::time::timeout(DEPLOYMENT_LIMIT, done).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(source)) => Err(PlatformError::Watch { what: format!("{namespace}/{name}"), source: Box::new(source) }),

@@ -8,7 +8,7 @@ use kube::{
     runtime::{conditions, wait::await_condition},
 };
 
-use super::{PlatformError, apply, available};
+use super::{PlatformError, apply, rolled_out};
 use crate::engine::{
     docker::image::{Built, StaticImage},
     parts::Parts,
@@ -81,7 +81,7 @@ pub async fn install(client: &Client, image: &Built) -> Result<(), PlatformError
 /// Waits until the operator, in the version that was applied, reconciles and serves its webhooks, and gives the cluster
 /// its default executor.
 pub async fn wait(client: &Client) -> Result<(), PlatformError> {
-    available(client, NAMESPACE, DEPLOYMENT).await?;
+    rolled_out(client, NAMESPACE, DEPLOYMENT).await?;
     apply_executor(client).await
 }
 

@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 
 const WIT: &str = include_str!("guest.wit");
 const GUEST: &str = include_str!("guest.wat");
+const SERVICE: &str = include_str!("service.wat");
 
 /// A core module as an SDK for wasm32-wasip1 makes it: code and the description of its world.
 pub fn module(world: &str, wat: &str) -> Vec<u8> {
@@ -37,7 +38,12 @@ pub fn guest() -> Vec<u8> {
     module("guest", GUEST)
 }
 
-/// The same, importing an interface that is known by name only.
+/// The guest of `service.wat`.
+pub fn service() -> Vec<u8> {
+    module("service", SERVICE)
+}
+
+/// The guest of `guest.wat`, importing an interface that is known by name only.
 pub fn guest_of_a_whole_world() -> Vec<u8> {
     let import = r#"(module (import "fermyon:spin/llm@2.0.0" "infer" (func $infer (param i32 i32) (result i32)))"#;
     module("whole", &GUEST.replacen("(module", import, 1))
