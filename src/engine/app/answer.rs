@@ -10,8 +10,8 @@ use tokio::{
 
 /// A path that every Spin host answers by itself.
 const HEALTH: &str = "/.well-known/spin/health";
-/// How long one attempt may take.
-const ATTEMPT: Duration = Duration::from_secs(2);
+/// How long one attempt may take. It may be led to a pod that is gone, where nothing says no.
+const ATTEMPT: Duration = Duration::from_secs(1);
 /// Between attempts: kube-proxy tells nobody when it has written its rules.
 const PAUSE: Duration = Duration::from_millis(25);
 /// Bytes of an answer's first line.

@@ -8,6 +8,8 @@ use kube::{
     runtime::{conditions, wait::await_condition},
 };
 
+use tokio::time::{sleep, timeout};
+
 use super::{PlatformError, apply, rolled_out};
 use crate::engine::{
     docker::image::{Built, StaticImage},
@@ -28,7 +30,9 @@ const BASE: [(&str, &str); 2] = [
 ];
 const EXECUTOR: (&str, &str) =
     ("operator/config/executor.yaml", include_str!("../../../operator/config/executor.yaml"));
-/// Between two tries to reach the webhooks.
+/// How long one try to reach the webhooks may take.
+const ATTEMPT: Duration = Duration::from_secs(1);
+/// Between two tries.
 const RETRY: Duration = Duration::from_millis(50);
 const REST: [(&str, &str); 3] = [
     ("operator/config/rbac.yaml", include_str!("../../../operator/config/rbac.yaml")),
@@ -86,27 +90,36 @@ pub async fn wait(client: &Client) -> Result<(), PlatformError> {
 }
 
 /// The executor is judged by the operator's webhooks, so that its apply is the proof that the API server reaches them: a
-/// ready pod is behind its Service only when kube-proxy has written so, up to a second later.
+/// ready pod is behind its Service only when kube-proxy has written so, up to a second later, and after a restart of the
+/// node the API server may wait for an address of before, so each try is short.
 async fn apply_executor(client: &Client) -> Result<(), PlatformError> {
     let (name, yaml) = EXECUTOR;
     let objects = apply::objects(name, yaml)?;
     let began = Instant::now();
     loop {
-        match apply::apply(client, &objects).await {
-            Err(error) if error.is_unreachable_webhook() && began.elapsed() < super::DEPLOYMENT_LIMIT => {
+        match timeout(ATTEMPT, apply::apply(client, &objects)).await {
+            Ok(Err(error)) if error.is_unreachable_webhook() && began.elapsed() < super::DEPLOYMENT_LIMIT => {
                 tracing::debug!(%error, "the webhooks do not answer yet");
             }
-            applied => return applied,
+            Err(_) if began.elapsed() < super::DEPLOYMENT_LIMIT => tracing::debug!("the webhooks keep us waiting"),
+            Ok(applied) => return applied,
+            Err(_) => {
+                return Err(PlatformError::NotAvailable {
+                    namespace: NAMESPACE.into(),
+                    name: "spin-operator-webhook-service".into(),
+                    seconds: super::DEPLOYMENT_LIMIT.as_secs(),
+                });
+            }
         }
         // The API server offers nothing to be awaited here; asking again is all one can do.
-        tokio::time::sleep(RETRY).await;
+        sleep(RETRY).await;
     }
 }
 
 async fn established(client: &Client, name: &str) -> Result<(), PlatformError> {
     let crds = kube::Api::all(client.clone());
     let done = await_condition(crds, name, conditions::is_crd_established());
-    match tokio::time::timeout(super::DEPLOYMENT_LIMIT, done).await {
+    match timeout(super::DEPLOYMENT_LIMIT, done).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(source)) => Err(PlatformError::Watch { what: name.into(), source: Box::new(source) }),
         Err(_) => Err(PlatformError::NotAvailable {
