@@ -55,19 +55,19 @@ pub(crate) fn path(downloads: &Path, digest: &str) -> PathBuf {
 
 /// Fetches every source that is a URL and is not in `downloads` yet. Cancelling leaves no half file under its final name.
 pub async fn download(manifest: &Manifest, downloads: &Path) -> Result<(), DownloadError> {
-    let mut client = None;
+    let mut client: Option<reqwest::Client> = None;
     for component in &manifest.components {
         let Source::Remote { url, digest } = &component.source.value else { continue };
         let target = path(downloads, digest);
         if target.exists() {
             continue;
         }
-        let client = client.get_or_insert_with(|| {
-            crate::registry::install_tls_provider();
-            reqwest::Client::new()
-        });
         let fetch = Fetch { component: &component.id, url, digest };
-        fetch.run(client, downloads, &target).await?;
+        let made = match client.take() {
+            Some(client) => client,
+            None => fetch.client()?,
+        };
+        fetch.run(client.insert(made), downloads, &target).await?;
     }
     Ok(())
 }
@@ -79,6 +79,11 @@ struct Fetch<'a> {
 }
 
 impl Fetch<'_> {
+    fn client(&self) -> Result<reqwest::Client, DownloadError> {
+        crate::registry::install_tls_provider();
+        reqwest::Client::builder().build().map_err(|e| self.failed(&e))
+    }
+
     async fn run(&self, client: &reqwest::Client, downloads: &Path, target: &Path) -> Result<(), DownloadError> {
         let write = |source| DownloadError::Write { path: downloads.to_owned(), source };
         std::fs::create_dir_all(downloads).map_err(write)?;
