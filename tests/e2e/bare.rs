@@ -1,4 +1,4 @@
-//! The one file on a machine that has Docker and nothing else: no shell, no kind, no kubectl.
+//! The one file on a machine that has Docker, CA certificates and nothing else: no shell, no kind, no kubectl.
 
 use std::{
     fs,
@@ -16,16 +16,20 @@ use crate::support::{
 };
 
 const NAME: &str = "e2e-bare";
+/// Where Debian's package ca-certificates, which `scripts/ensure-engine` installs, keeps them.
+const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 #[test]
 #[ignore = "needs a cluster: tests/run"]
 fn the_one_file_needs_nothing_but_docker() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("root");
-    for folder in ["tmp", "root", "usr/bin"] {
+    for folder in ["tmp", "root", "usr/bin", "etc/ssl/certs"] {
         fs::create_dir_all(root.join(folder)).unwrap();
     }
     fs::copy(program(), root.join("spinkube-dev")).unwrap();
+    // The client of registries can't be made without any, not even for one that speaks http.
+    fs::copy(CERTIFICATES, root.join(&CERTIFICATES[1..])).unwrap();
     let client = which("docker");
     fs::copy(&client, root.join("usr/bin/docker")).unwrap();
     for library in libraries(&client) {

@@ -5,7 +5,7 @@
 
 use oci_client::{
     Client, Reference, RegistryOperation,
-    client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol},
+    client::{ClientConfig, ClientProtocol},
     secrets::RegistryAuth,
 };
 
@@ -34,11 +34,6 @@ pub struct Registry {
     plain: bool,
 }
 
-fn any_root() -> Vec<Certificate> {
-    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().take(1);
-    roots.map(|root| Certificate { encoding: CertificateEncoding::Der, data: root.to_vec() }).collect()
-}
-
 impl Registry {
     /// Parses `reference`, e.g. `localhost:5001/hello:v1`; without a tag or digest it is `latest`. `insecure` speaks http
     /// also to registries that are not on loopback.
@@ -55,8 +50,6 @@ impl Registry {
             // The client reads proxies from the environment unless it is given one, and would ask it for loopback, too. One
             // that is for https alone is never used on loopback, where all is http.
             https_proxy: loopback.then(|| "http://127.0.0.1:9".to_owned()),
-            // Without any root the client can't be made, not even for http, and a bare machine has none.
-            extra_root_certificates: if plain { any_root() } else { Vec::new() },
             user_agent: concat!("spinkube-dev/", env!("CARGO_PKG_VERSION")),
             ..ClientConfig::default()
         };
